@@ -1,0 +1,6 @@
+//! Ordered histories: paths to migrations, whatever tool wrote them.
+
+pub mod layout;
+pub mod migration;
+
+pub use migration::{History, Migration};

@@ -1,0 +1,1 @@
+//! How a directory names and orders its migrations.

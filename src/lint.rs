@@ -1,0 +1,5 @@
+//! Rules over a history: a pure function from migrations and settings to findings.
+
+pub mod finding;
+
+pub use finding::{Finding, Severity};

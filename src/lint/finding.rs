@@ -1,0 +1,26 @@
+//! One place where a hazard occurs.
+
+use std::ops::Range;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Note,
+    Warn,
+    Deny,
+}
+
+/// One place where a rule's hazard occurs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule's id.
+    pub rule: &'static str,
+    pub severity: Severity,
+    pub path: String,
+    /// Byte range of the clause in the file.
+    pub range: Range<usize>,
+    pub message: String,
+    pub help: String,
+    /// The lock and whom it blocks, in a sentence, where it is known.
+    pub lock: Option<String>,
+}

@@ -1,0 +1,11 @@
+//! A phased change as plain data: its directory read (`directory`), its steps (`step`), what its
+//! `change.toml` says (`settings`), and how an unsafe change becomes one (`recipes`).
+//!
+//! Nothing here needs a database, a clock or a terminal.
+
+pub mod directory;
+pub mod settings;
+pub mod step;
+
+pub use settings::{Consumer, Kubernetes, Settings, Strategy};
+pub use step::{Action, Backfill, Expectation, Phase, Plan, PlanFile, Probe, Step, Verify};

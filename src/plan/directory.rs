@@ -1,0 +1,1 @@
+//! A directory of plain SQL into a plan.

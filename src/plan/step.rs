@@ -1,0 +1,152 @@
+//! The plan: phases, steps and probes as plain data.
+
+use crate::sql::{Assignment, Dialect, Name};
+
+use super::Settings;
+
+/// Expand, backfill, contract, in that order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    Expand,
+    Backfill,
+    Contract,
+}
+
+impl Phase {
+    /// In the order in which they run.
+    pub const ALL: [Self; 3] = [Self::Expand, Self::Backfill, Self::Contract];
+
+    /// The word of options, files and the ledger.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expand => "expand",
+            Self::Backfill => "backfill",
+            Self::Contract => "contract",
+        }
+    }
+}
+
+/// A phased change, ready to be printed or carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The directory's own name: the plan's key in the ledger.
+    pub name: String,
+    pub dialect: Dialect,
+    pub settings: Settings,
+    /// The files that make the plan up, `change.toml` included, each with its digest.
+    pub files: Vec<PlanFile>,
+    /// SHA-256 (hex) over all files: approvals are bound to it.
+    pub digest: String,
+    pub steps: Vec<Step>,
+}
+
+/// One file of the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanFile {
+    /// The name inside the directory: `expand.sql`.
+    pub name: String,
+    /// SHA-256 (hex) of its bytes.
+    pub digest: String,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Phase and number: `expand.1`.
+    pub id: String,
+    pub phase: Phase,
+    pub action: Action,
+    /// The statement as the user wrote it; for a derived proof, a query that shows the rows it looks for.
+    pub sql: String,
+    /// `expand.sql`, and the 1-based line; derived steps name the line that they were derived from.
+    pub file: String,
+    pub line: usize,
+    /// How a resumed run finds out whether a lost statement took effect.
+    pub probe: Probe,
+    /// SHA-256 (hex) of what the step does.
+    pub digest: String,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// One statement. `transactional`: it commits together with its ledger row.
+    Statement {
+        transactional: bool,
+    },
+    Backfill(Backfill),
+    Verify(Verify),
+}
+
+/// An UPDATE that the runner batches by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backfill {
+    pub table: Name,
+    pub set: Vec<Assignment>,
+    /// The user's whole WHERE clause, if any, as source text; every batch carries it.
+    pub filter: Option<String>,
+}
+
+/// A proof that a backfill is complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verify {
+    /// Derived: no row of `table` fulfils `condition`, which is true for a row that still differs.
+    /// The runner asks it range by range.
+    Derived { table: Name, condition: String },
+    /// From verify.sql: the query returns no row.
+    Query,
+}
+
+/// The question that tells a resumed run whether a lost statement took effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// The ledger's own row, which committed in the same transaction.
+    Ledger,
+    /// The schema: the statement took effect when every expectation holds.
+    Schema(Vec<Expectation>),
+    /// There is none: such a step is refused before anything is run.
+    None,
+}
+
+/// One thing that is so after a statement took effect, and was not so before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expectation {
+    Table {
+        table: Name,
+        exists: bool,
+    },
+    Column {
+        table: Name,
+        column: String,
+        exists: bool,
+    },
+    /// The index exists and is valid; an invalid one is half done and is dropped before the step is repeated.
+    Index {
+        table: Option<Name>,
+        index: Name,
+        exists: bool,
+    },
+    Trigger {
+        table: Option<Name>,
+        trigger: String,
+        exists: bool,
+    },
+    Constraint {
+        table: Name,
+        constraint: String,
+        exists: bool,
+    },
+    Function {
+        function: Name,
+        exists: bool,
+    },
+    View {
+        view: Name,
+        exists: bool,
+    },
+    Nullable {
+        table: Name,
+        column: String,
+        nullable: bool,
+    },
+}

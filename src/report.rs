@@ -1,0 +1,1 @@
+//! Findings, plans, events and status as text or JSON. Only this room knows colour and JSON shapes.

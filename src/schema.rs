@@ -1,0 +1,7 @@
+//! What the schema is before a statement (`catalog`), and what a change costs on an engine (`effect`).
+
+pub mod catalog;
+pub mod effect;
+
+pub use catalog::{Catalog, Table};
+pub use effect::{Blocks, Effect};

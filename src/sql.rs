@@ -1,0 +1,13 @@
+//! SQL text to statements to changes. In: the text of a file and its dialect. Out: every statement with
+//! its byte range and what it does, or the reason why it could not be read.
+//!
+//! Invariants: reading never fails as a whole and never panics; a broken statement costs itself only;
+//! no syntax tree of a parser leaves `dialect/`; SQL that we print again is cut from the source.
+
+pub mod change;
+pub mod dialect;
+pub mod statement;
+
+pub use change::{Assignment, Change, Column, Conjunct, Constraint, ConstraintKind, Index, Name};
+pub use dialect::Dialect;
+pub use statement::{Clause, Statement, Unread, read};
