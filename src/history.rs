@@ -3,4 +3,4 @@
 pub mod layout;
 pub mod migration;
 
-pub use migration::{History, Migration};
+pub use migration::{History, Migration, Phase};

@@ -7,6 +7,7 @@ pub mod error;
 pub mod sql;
 pub mod schema;
 pub mod history;
+pub mod settings;
 pub mod plan;
 pub mod lint;
 pub mod database;

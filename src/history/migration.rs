@@ -2,12 +2,36 @@
 
 use crate::sql::{Dialect, Statement};
 
+/// Expand, backfill, contract, in that order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    Expand,
+    Backfill,
+    Contract,
+}
+
+impl Phase {
+    /// In the order in which they run.
+    pub const ALL: [Self; 3] = [Self::Expand, Self::Backfill, Self::Contract];
+
+    /// The word of options, files and the ledger.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expand => "expand",
+            Self::Backfill => "backfill",
+            Self::Contract => "contract",
+        }
+    }
+}
+
 /// One migration file, read.
 #[derive(Debug, Clone)]
 pub struct Migration {
     /// The path as the user would type it.
     pub path: String,
     pub text: String,
+    /// The phase that its directory or its own comment names.
+    pub phase: Option<Phase>,
     pub statements: Vec<Statement>,
 }
 

@@ -2,13 +2,7 @@
 
 use std::ops::Range;
 
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    Note,
-    Warn,
-    Deny,
-}
+pub use crate::settings::Severity;
 
 /// One place where a rule's hazard occurs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,30 +1,9 @@
 //! The plan: phases, steps and probes as plain data.
 
+pub use crate::history::Phase;
 use crate::sql::{Assignment, Dialect, Name};
 
 use super::Settings;
-
-/// Expand, backfill, contract, in that order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    Expand,
-    Backfill,
-    Contract,
-}
-
-impl Phase {
-    /// In the order in which they run.
-    pub const ALL: [Self; 3] = [Self::Expand, Self::Backfill, Self::Contract];
-
-    /// The word of options, files and the ledger.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Expand => "expand",
-            Self::Backfill => "backfill",
-            Self::Contract => "contract",
-        }
-    }
-}
 
 /// A phased change, ready to be printed or carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,67 @@
+//! All rules. To add one: its page in `rules/`, its check in `src/lint/rules/`, and one line here.
+
+use std::sync::LazyLock;
+
+use super::page::Page;
+use crate::error::{Error, Result, closest};
+use crate::schema::{Catalog, Effect};
+use crate::sql::Change;
+
+/// What a check found: the message (what, and who breaks) and the help (what to do instead).
+pub type Hit = Option<(String, String)>;
+
+/// A check sees a change, the catalog before it and its effect; never syntax, paths, settings or a terminal.
+pub type Check = fn(&Change, &Catalog, Option<&Effect>) -> Hit;
+
+/// A named hazard.
+#[derive(Debug)]
+pub struct Rule {
+    pub id: &'static str,
+    pub page: Page,
+    /// `None` for what the linter itself raises: there is no change to look at.
+    pub check: Option<Check>,
+}
+
+/// Declares each rule's module and takes in its page: a missing file or page does not compile.
+macro_rules! rules {
+    (check: $($id:literal => $module:ident,)* raised: $($raised:literal,)*) => {
+        $(mod $module;)*
+        const SOURCES: &[(&str, &str, Option<Check>)] = &[
+            $(($id, include_str!(concat!("../../rules/", $id, ".md")), Some($module::check)),)*
+            $(($raised, include_str!(concat!("../../rules/", $raised, ".md")), None),)*
+        ];
+    };
+}
+
+rules! {
+    check:
+    "drop-table" => drop_table,
+    raised:
+}
+
+/// Every rule, in the order of `SOURCES`.
+pub fn all() -> &'static [Rule] {
+    static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+        let read = |&(id, text, check): &(&'static str, &'static str, Option<Check>)| {
+            let page = Page::read(text)
+                .and_then(|page| if page.id == id { Ok(page) } else { Err(format!("its id is `{}`", page.id)) });
+            Rule { id, page: page.unwrap_or_else(|reason| panic!("rules/{id}.md: {reason}")), check }
+        };
+        SOURCES.iter().map(read).collect()
+    });
+    &ALL
+}
+
+/// The rule of this id.
+///
+/// # Errors
+/// There is none; the hint says which was meant.
+pub fn find(id: &str) -> Result<&'static Rule> {
+    all().iter().find(|rule| rule.id == id).ok_or_else(|| {
+        let error = Error::input(format!("no rule `{id}`"));
+        match closest(id, all().iter().map(|rule| rule.id)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("`lockkeeper rules` lists them"),
+        }
+    })
+}
