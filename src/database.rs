@@ -4,9 +4,21 @@
 //! everything else is SQL text in the rooms that need it. Transactions are `BEGIN` and `COMMIT`
 //! through the same door. No error carries a URL or a password.
 
-use std::future::Future;
+pub mod mysql;
+pub mod postgres;
+pub mod sqlite;
 
-use crate::sql::Dialect;
+mod address;
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use crate::error;
+use crate::plan::Expectation;
+use crate::sql::{Dialect, Name};
+
+pub use address::redact;
 
 /// A value that goes to or comes from a database: our own tables and keys need no more.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +56,7 @@ pub trait Session: Send {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseError {
     pub kind: DatabaseErrorKind,
-    /// SQLSTATE, or SQLite's code.
+    /// SQLSTATE; MySQL's error number; SQLite's extended code.
     pub code: Option<String>,
     /// The server's own message, without password or driver talk.
     pub message: String,
@@ -63,4 +75,214 @@ pub enum DatabaseErrorKind {
     Deadlock,
     /// Anything else that the server refused.
     Statement,
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.code {
+            Some(code) => write!(f, " ({code})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for DatabaseError {}
+
+impl DatabaseError {
+    /// A refusal of our own: a value or a question that this database has no answer for.
+    fn refused(message: impl Into<String>) -> Self {
+        Self { kind: DatabaseErrorKind::Statement, code: None, message: message.into(), position: None }
+    }
+
+    /// What the driver said where the server did not: nearly always that the connection is gone.
+    fn of_driver(error: &sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        let (kind, message) = match error {
+            E::Io(error) => (DatabaseErrorKind::ConnectionLost, error.to_string()),
+            E::Tls(error) => (DatabaseErrorKind::ConnectionLost, error.to_string()),
+            E::Protocol(message) => (DatabaseErrorKind::ConnectionLost, message.clone()),
+            E::WorkerCrashed | E::PoolClosed | E::PoolTimedOut => {
+                (DatabaseErrorKind::ConnectionLost, "the connection is closed".to_string())
+            }
+            other => (DatabaseErrorKind::Statement, other.to_string()),
+        };
+        Self { kind, code: None, message, position: None }
+    }
+}
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a statement waits for a lock: the queue that it stands in also holds back the application.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A connection to one of the three.
+pub enum Connection {
+    Postgres(postgres::Connection),
+    Mysql(mysql::Connection),
+    Sqlite(sqlite::Connection),
+}
+
+/// Connects to the database of `url`. The server knows the session by `application_name` (PostgreSQL only);
+/// our own sessions begin with `lockkeeper`.
+///
+/// # Errors
+/// A URL that cannot be read, or a server that cannot be reached or refuses us; never with the password.
+pub async fn connect(url: &str, application_name: &str) -> error::Result<Connection> {
+    Ok(match address::dialect(url)? {
+        Dialect::Postgres => Connection::Postgres(postgres::Connection::open(url, application_name).await?),
+        Dialect::Mysql => Connection::Mysql(mysql::Connection::open(url).await?),
+        Dialect::Sqlite => Connection::Sqlite(sqlite::Connection::open(url).await?),
+    })
+}
+
+impl Session for Connection {
+    fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgres(_) => Dialect::Postgres,
+            Self::Mysql(_) => Dialect::Mysql,
+            Self::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
+        match self {
+            Self::Postgres(connection) => connection.execute(sql, parameters).await,
+            Self::Mysql(connection) => connection.execute(sql, parameters).await,
+            Self::Sqlite(connection) => connection.execute(sql, parameters).await,
+        }
+    }
+
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        match self {
+            Self::Postgres(connection) => connection.query(sql, parameters).await,
+            Self::Mysql(connection) => connection.query(sql, parameters).await,
+            Self::Sqlite(connection) => connection.query(sql, parameters).await,
+        }
+    }
+}
+
+/// A key by which a table's rows can be walked: unique, and never NULL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub columns: Vec<KeyColumn>,
+}
+
+/// One column of a key, with the type as the server writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyColumn {
+    pub name: String,
+    pub data_type: String,
+}
+
+/// Whether an expectation holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    Yes,
+    No,
+    /// PostgreSQL: the index is there, but invalid; drop it before building it again.
+    HalfDone,
+}
+
+impl Held {
+    fn when(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
+/// The sessions of others that a server shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeenSessions {
+    /// This database has no sessions to ask for, and why.
+    NotKnowable(String),
+    /// The server hides other users' sessions from us, and what would help.
+    Masked(String),
+    Seen(Vec<SeenSession>),
+}
+
+/// One session of somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenSession {
+    pub user: String,
+    /// Empty where the session gave none, and on MySQL, which has none.
+    pub application_name: String,
+}
+
+/// The primary key of `table`, else the first unique index over columns that cannot be NULL.
+///
+/// # Errors
+/// What the database said.
+pub async fn key_of<S: Session>(session: &mut S, table: &Name) -> Result<Option<Key>, DatabaseError> {
+    match session.dialect() {
+        Dialect::Postgres => postgres::key_of(session, table).await,
+        Dialect::Mysql => mysql::key_of(session, table).await,
+        Dialect::Sqlite => sqlite::key_of(session, table).await,
+    }
+}
+
+/// Whether what a statement promised is so.
+///
+/// # Errors
+/// What the database said, or that it has no such thing.
+pub async fn holds<S: Session>(session: &mut S, expectation: &Expectation) -> Result<Held, DatabaseError> {
+    match session.dialect() {
+        Dialect::Postgres => postgres::holds(session, expectation).await,
+        Dialect::Mysql => mysql::holds(session, expectation).await,
+        Dialect::Sqlite => sqlite::holds(session, expectation).await,
+    }
+}
+
+/// Whether there is a table of this name.
+///
+/// # Errors
+/// What the database said.
+pub async fn table_exists<S: Session>(session: &mut S, table: &Name) -> Result<bool, DatabaseError> {
+    let expectation = Expectation::Table { table: table.clone(), exists: true };
+    Ok(holds(session, &expectation).await? == Held::Yes)
+}
+
+/// The sessions of everybody else on this database.
+///
+/// # Errors
+/// What the database said.
+pub async fn sessions<S: Session>(session: &mut S) -> Result<SeenSessions, DatabaseError> {
+    match session.dialect() {
+        Dialect::Postgres => postgres::sessions(session).await,
+        Dialect::Mysql => mysql::sessions(session).await,
+        Dialect::Sqlite => Ok(SeenSessions::NotKnowable(
+            "SQLite has no sessions to ask for: any process may hold the file open".to_string(),
+        )),
+    }
+}
+
+/// The server's name and version, for people: `PostgreSQL 15.18`.
+///
+/// # Errors
+/// What the database said.
+pub async fn server_version<S: Session>(session: &mut S) -> Result<String, DatabaseError> {
+    let sql = match session.dialect() {
+        Dialect::Postgres => "SELECT 'PostgreSQL ' || current_setting('server_version')",
+        Dialect::Mysql => {
+            "SELECT CASE WHEN version() LIKE '%MariaDB%' THEN concat('MariaDB ', substring_index(version(), '-', 1)) \
+             ELSE concat('MySQL ', version()) END"
+        }
+        Dialect::Sqlite => "SELECT 'SQLite ' || sqlite_version()",
+    };
+    let rows = session.query(sql, &[]).await?;
+    Ok(text(rows.first(), 0))
+}
+
+/// The text in a column of a row of a catalogue; empty for NULL.
+fn text(row: Option<&Vec<Value>>, column: usize) -> String {
+    match row.and_then(|row| row.get(column)) {
+        Some(Value::Text(text)) => text.clone(),
+        Some(Value::Int(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// A parameter that may be missing.
+fn optional(text: Option<&str>) -> Value {
+    text.map_or(Value::Null, |text| Value::Text(text.to_string()))
 }

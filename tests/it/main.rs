@@ -1,1 +1,6 @@
+//! All integration tests, one binary: a file per room or promise.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod database;
+mod servers;

@@ -1,0 +1,247 @@
+//! MySQL and MariaDB: the connection, and the schema questions by `information_schema`.
+
+use std::str::FromStr;
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow};
+use sqlx::{AssertSqlSafe, Column, ConnectOptions, MySql, Row, Type, TypeInfo, ValueRef};
+
+use super::address::Place;
+use super::{
+    CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, Key, KeyColumn, LOCK_TIMEOUT, SeenSession, SeenSessions,
+    Session, Value,
+};
+use crate::error::{Error, Kind};
+use crate::plan::Expectation;
+use crate::sql::Name;
+
+/// A connection to a MySQL or MariaDB server.
+pub struct Connection(MySqlConnection);
+
+impl Connection {
+    pub(super) async fn open(url: &str) -> crate::error::Result<Self> {
+        let place = |options: Option<&MySqlConnectOptions>| Place {
+            server: "MySQL",
+            address: options.map_or_else(String::new, |options| match options.get_socket() {
+                Some(socket) => socket.display().to_string(),
+                None => format!("{}:{}", options.get_host(), options.get_port()),
+            }),
+            database: options.and_then(|options| options.get_database()).map(str::to_string),
+            user: options.map_or_else(String::new, |options| options.get_username().to_string()),
+        };
+        let options = MySqlConnectOptions::from_str(url).map_err(|error| place(None).refused(url, &error))?;
+        // The session as the server's administrator set it up; the driver would add to its sql_mode. The time
+        // zone is the driver's default, UTC.
+        let options = options.pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging();
+        let place = place(Some(&options));
+        if place.database.is_none() {
+            return Err(
+                Error::input(format!("the URL of {place} names no database")).hint("mysql://user@host/database")
+            );
+        }
+        let connection = tokio::time::timeout(CONNECT_TIMEOUT, options.connect())
+            .await
+            .map_err(|_| place.silent(CONNECT_TIMEOUT.as_secs()))?
+            .map_err(|error| place.refused(url, &error))?;
+        let mut connection = Self(connection);
+        let seconds = LOCK_TIMEOUT.as_secs();
+        let timeouts = format!("SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}");
+        match connection.execute(&timeouts, &[]).await {
+            Ok(_) => Ok(connection),
+            Err(error) => Err(Error::new(Kind::Connection, format!("no session on {place}")).because(error)),
+        }
+    }
+
+    pub(super) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
+        let sql = AssertSqlSafe(sql.to_string());
+        let result = if parameters.is_empty() {
+            sqlx::raw_sql(sql).execute(&mut self.0).await
+        } else {
+            bind(sqlx::query(sql).persistent(false), parameters).execute(&mut self.0).await
+        };
+        Ok(result.map_err(|error| database_error(&error))?.rows_affected())
+    }
+
+    pub(super) async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        let sql = AssertSqlSafe(sql.to_string());
+        let rows = if parameters.is_empty() {
+            sqlx::raw_sql(sql).fetch_all(&mut self.0).await
+        } else {
+            bind(sqlx::query(sql).persistent(false), parameters).fetch_all(&mut self.0).await
+        };
+        let rows = rows.map_err(|error| database_error(&error))?;
+        let as_text = parameters.is_empty();
+        rows.iter().map(|row| (0..row.len()).map(|column| decode(row, column, as_text)).collect()).collect()
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, MySql, sqlx::mysql::MySqlArguments>;
+
+fn bind<'q>(query: Query<'q>, parameters: &'q [Value]) -> Query<'q> {
+    parameters.iter().fold(query, |query, value| match value {
+        Value::Null => query.bind(None::<&str>),
+        Value::Int(number) => query.bind(*number),
+        Value::Text(text) => query.bind(text.as_str()),
+        Value::Bytes(bytes) => query.bind(bytes.as_slice()),
+    })
+}
+
+/// Without parameters the server sends every value as text, with parameters in its type's binary form.
+fn decode(row: &MySqlRow, column: usize, as_text: bool) -> Result<Value, DatabaseError> {
+    let wrong = |error: sqlx::Error| database_error(&error);
+    let raw = row.try_get_raw(column).map_err(wrong)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    let data_type = raw.type_info().into_owned();
+    // A text column with a `_bin` collation is called binary by the driver, too; its character set tells.
+    if <str as Type<MySql>>::compatible(&data_type) {
+        return Ok(Value::Text(row.try_get_unchecked(column).map_err(wrong)?));
+    }
+    Ok(match data_type.name() {
+        "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => {
+            Value::Int(row.try_get_unchecked(column).map_err(wrong)?)
+        }
+        name @ ("BIT" | "YEAR") if !as_text || name == "YEAR" => {
+            unsigned(row.try_get_unchecked(column).map_err(wrong)?)
+        }
+        name if name.ends_with("UNSIGNED") => unsigned(row.try_get_unchecked(column).map_err(wrong)?),
+        "BIT" | "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "GEOMETRY" => {
+            Value::Bytes(row.try_get_unchecked(column).map_err(wrong)?)
+        }
+        name if as_text || matches!(name, "DECIMAL" | "ENUM" | "SET" | "JSON") => {
+            Value::Text(row.try_get_unchecked(column).map_err(wrong)?)
+        }
+        name => {
+            let column = row.column(column).name().to_string();
+            return Err(DatabaseError::refused(format!(
+                "the column `{column}` is of type {}: cast it to char in the query",
+                name.to_ascii_lowercase()
+            )));
+        }
+    })
+}
+
+fn unsigned(number: u64) -> Value {
+    i64::try_from(number).map_or_else(|_| Value::Text(number.to_string()), Value::Int)
+}
+
+fn database_error(error: &sqlx::Error) -> DatabaseError {
+    let sqlx::Error::Database(server) = error else { return DatabaseError::of_driver(error) };
+    let Some(server) = server.try_downcast_ref::<MySqlDatabaseError>() else { return DatabaseError::of_driver(error) };
+    let kind = match server.number() {
+        // Lock wait timeout; NOWAIT.
+        1205 | 3572 => DatabaseErrorKind::LockTimeout,
+        // Deadlock; the row changed since the snapshot (MariaDB).
+        1213 | 1020 => DatabaseErrorKind::Deadlock,
+        // Server shutdown, aborted or killed connection, network errors, the client's own two.
+        1053 | 1152 | 1158..=1161 | 1927 | 2006 | 2013 => DatabaseErrorKind::ConnectionLost,
+        _ => DatabaseErrorKind::Statement,
+    };
+    let (code, message) = (Some(server.number().to_string()), server.message().to_string());
+    DatabaseError { kind, code, message, position: None }
+}
+
+/// Schema and name as parameters; the schema is NULL for the session's own database.
+fn qualified(name: &Name) -> [Value; 2] {
+    [super::optional(name.schema.as_deref()), Value::Text(name.name.clone())]
+}
+
+pub(super) async fn key_of<S: Session>(session: &mut S, table: &Name) -> Result<Option<Key>, DatabaseError> {
+    let sql = "SELECT s.index_name, s.column_name, c.column_type, s.sub_part IS NULL AND c.is_nullable = 'NO'
+        FROM information_schema.statistics s LEFT JOIN information_schema.columns c
+          ON c.table_schema = s.table_schema AND c.table_name = s.table_name AND c.column_name = s.column_name
+        WHERE s.table_schema = coalesce(?, database()) AND s.table_name = ? AND s.non_unique = 0
+        ORDER BY s.index_name <> 'PRIMARY', s.index_name, s.seq_in_index";
+    let rows = session.query(sql, &qualified(table)).await?;
+    for index in rows.chunk_by(|a, b| a[0] == b[0]) {
+        // Whole columns that cannot be NULL; an expression has no column.
+        if index.iter().all(|row| row[3] == Value::Int(1)) {
+            let column =
+                |row: &Vec<Value>| KeyColumn { name: super::text(Some(row), 1), data_type: super::text(Some(row), 2) };
+            return Ok(Some(Key { columns: index.iter().map(column).collect() }));
+        }
+    }
+    Ok(None)
+}
+
+pub(super) async fn holds<S: Session>(session: &mut S, expectation: &Expectation) -> Result<Held, DatabaseError> {
+    let (found, expected) = match expectation {
+        Expectation::Table { table, exists } => (found(session, TABLE, &qualified(table)).await?, *exists),
+        Expectation::View { view, exists } => (found(session, VIEW, &qualified(view)).await?, *exists),
+        Expectation::Function { function, exists } => (found(session, FUNCTION, &qualified(function)).await?, *exists),
+        Expectation::Index { table, index, exists } => {
+            let table_schema = table.as_ref().and_then(|table| table.schema.as_deref());
+            let parameters = [
+                super::optional(index.schema.as_deref().or(table_schema)),
+                Value::Text(index.name.clone()),
+                super::optional(table.as_ref().map(|table| table.name.as_str())),
+            ];
+            (found(session, INDEX, &parameters).await?, *exists)
+        }
+        Expectation::Trigger { table, trigger, exists } => {
+            let parameters = [
+                super::optional(table.as_ref().and_then(|table| table.schema.as_deref())),
+                Value::Text(trigger.clone()),
+                super::optional(table.as_ref().map(|table| table.name.as_str())),
+            ];
+            (found(session, TRIGGER, &parameters).await?, *exists)
+        }
+        Expectation::Constraint { table, constraint, exists } => {
+            let [schema, name] = qualified(table);
+            (found(session, CONSTRAINT, &[schema, name, Value::Text(constraint.clone())]).await?, *exists)
+        }
+        Expectation::Column { table, column, exists } => (nullable(session, table, column).await?.is_some(), *exists),
+        Expectation::Nullable { table, column, nullable: expected } => {
+            return Ok(Held::when(nullable(session, table, column).await? == Some(*expected)));
+        }
+    };
+    Ok(Held::when(found == expected))
+}
+
+const TABLE: &str = "information_schema.tables
+    WHERE table_schema = coalesce(?, database()) AND table_name = ? AND table_type LIKE '%TABLE%'";
+const VIEW: &str = "information_schema.views WHERE table_schema = coalesce(?, database()) AND table_name = ?";
+const FUNCTION: &str = "information_schema.routines
+    WHERE routine_schema = coalesce(?, database()) AND routine_name = ? AND routine_type = 'FUNCTION'";
+const INDEX: &str = "information_schema.statistics
+    WHERE table_schema = coalesce(?, database()) AND index_name = ? AND table_name = coalesce(?, table_name)";
+const TRIGGER: &str = "information_schema.triggers
+    WHERE trigger_schema = coalesce(?, database()) AND trigger_name = ?
+      AND event_object_table = coalesce(?, event_object_table)";
+const CONSTRAINT: &str = "information_schema.table_constraints
+    WHERE table_schema = coalesce(?, database()) AND table_name = ? AND constraint_name = ?";
+
+async fn found<S: Session>(session: &mut S, place: &str, parameters: &[Value]) -> Result<bool, DatabaseError> {
+    let rows = session.query(&format!("SELECT count(*) > 0 FROM {place}"), parameters).await?;
+    Ok(rows == [[Value::Int(1)]])
+}
+
+/// Whether the column takes NULL; `None` when there is no such column.
+async fn nullable<S: Session>(session: &mut S, table: &Name, column: &str) -> Result<Option<bool>, DatabaseError> {
+    let sql = "SELECT is_nullable = 'YES' FROM information_schema.columns
+        WHERE table_schema = coalesce(?, database()) AND table_name = ? AND column_name = ?";
+    let [schema, name] = qualified(table);
+    let rows = session.query(sql, &[schema, name, Value::Text(column.to_string())]).await?;
+    Ok(rows.first().map(|row| row[0] == Value::Int(1)))
+}
+
+/// Without the PROCESS privilege the server shows a user its own sessions only, and says nothing about the rest.
+pub(super) async fn sessions<S: Session>(session: &mut S) -> Result<SeenSessions, DatabaseError> {
+    let grants = session.query("SHOW GRANTS", &[]).await?;
+    let sees_all = grants.iter().any(|row| {
+        let grant = super::text(Some(row), 0);
+        grant.split_once(" ON *.* ").is_some_and(|(privileges, _)| {
+            privileges.contains("ALL PRIVILEGES") || privileges.split([' ', ',']).any(|word| word == "PROCESS")
+        })
+    });
+    if !sees_all {
+        return Ok(SeenSessions::Masked(
+            "this user does not see other users' sessions: GRANT PROCESS ON *.* TO it".to_string(),
+        ));
+    }
+    let sql = "SELECT user FROM information_schema.processlist
+        WHERE id <> connection_id() AND user NOT IN ('system user', 'event_scheduler') ORDER BY user";
+    let rows = session.query(sql, &[]).await?;
+    let seen = |row: &Vec<Value>| SeenSession { user: super::text(Some(row), 0), application_name: String::new() };
+    Ok(SeenSessions::Seen(rows.iter().map(seen).collect()))
+}
