@@ -6,8 +6,10 @@
 
 pub mod change;
 pub mod dialect;
+mod lexer;
+mod split;
 pub mod statement;
 
 pub use change::{Assignment, Change, Column, Conjunct, Constraint, ConstraintKind, Index, Name};
 pub use dialect::Dialect;
-pub use statement::{Clause, Statement, Unread, read};
+pub use statement::{Clause, Statement, Unread, line_column, read};

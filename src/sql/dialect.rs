@@ -4,6 +4,13 @@ use std::fmt;
 
 use crate::error::{Error, Result, closest};
 
+mod clause;
+mod cursor;
+mod filter;
+pub(super) mod mysql;
+pub(super) mod postgres;
+pub(super) mod sqlite;
+
 /// Whose SQL it is. MariaDB is spoken to as MySQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dialect {

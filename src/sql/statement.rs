@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Change, Dialect};
+use super::lexer::{Kind, Token};
+use super::split::{self, Piece};
+use super::{Change, Dialect, dialect};
 
 /// One SQL statement of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,64 @@ pub struct Unread {
 
 /// Reads a whole file: every statement in order, none lost, comments and blank pieces left out.
 pub fn read(text: &str, dialect: Dialect) -> Vec<Statement> {
-    let _ = (text, dialect);
-    Vec::new()
+    split::pieces(text, dialect)
+        .into_iter()
+        .map(|piece| Statement { range: piece.range.clone(), parsed: parse(text, &piece, dialect) })
+        .collect()
+}
+
+/// The line and the column, in characters, of a byte offset; both count from 1.
+pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(offset)];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn parse(text: &str, piece: &Piece, dialect: Dialect) -> Result<Vec<Clause>, Unread> {
+    if let Some(token) = piece.tokens.iter().find(|token| token.kind == Kind::Unterminated) {
+        let what = if token.text(text).starts_with("/*") { "comment" } else { "quote" };
+        return Err(Unread { range: token.range.clone(), reason: format!("unterminated {what}") });
+    }
+    if piece.tokens[0].kind == Kind::Meta {
+        let kind = piece.tokens[0].text(text).split_whitespace().next().unwrap_or_default().to_string();
+        return Ok(vec![Clause { range: piece.range.clone(), change: Change::Other { kind } }]);
+    }
+    refuse_monsters(text, piece)?;
+    match dialect {
+        Dialect::Postgres => dialect::postgres::parse(text, piece),
+        Dialect::Mysql => dialect::mysql::parse(text, piece),
+        Dialect::Sqlite => dialect::sqlite::parse(text, piece),
+    }
+}
+
+/// Longer statements are not handed to a parser.
+const SIZE_CAP: usize = 1 << 20;
+/// Deeper nesting overflows the parsers' stacks, which no `catch_unwind` survives.
+const NESTING_CAP: usize = 500;
+
+fn refuse_monsters(text: &str, piece: &Piece) -> Result<(), Unread> {
+    if piece.range.len() > SIZE_CAP {
+        let reason = format!("longer than {} KiB", SIZE_CAP / 1024);
+        return Err(Unread { range: piece.range.clone(), reason });
+    }
+    match deepest(text, &piece.tokens) {
+        Some(token) => {
+            let reason = format!("more than {NESTING_CAP} nested parentheses");
+            Err(Unread { range: token.range.clone(), reason })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The parenthesis that goes beyond the bound.
+fn deepest<'a>(text: &str, tokens: &'a [Token]) -> Option<&'a Token> {
+    let mut depth = 0_usize;
+    tokens.iter().find(|token| {
+        match token.text(text) {
+            "(" | "[" => depth += 1,
+            ")" | "]" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > NESTING_CAP
+    })
 }

@@ -1,0 +1,270 @@
+//! What the dialects' lowerings share: how a type reads, what an uninteresting statement is called.
+
+use super::cursor::Cursor;
+use crate::sql::lexer::{Kind, Token};
+
+/// A type as written, white space normalised, words in lower case: `varchar(20)`, `numeric(10,2)`.
+pub(super) fn type_text(source: &str, tokens: &[Token]) -> String {
+    let mut text = String::new();
+    for token in tokens {
+        let piece = token.text(source);
+        let glued = text.is_empty()
+            || text.ends_with(['(', ',', '.', '['])
+            || matches!(piece, "(" | ")" | "," | "." | "[" | "]");
+        if !glued {
+            text.push(' ');
+        }
+        if token.kind == Kind::Word {
+            text.push_str(&piece.to_ascii_lowercase());
+        } else {
+            text.push_str(piece);
+        }
+    }
+    text
+}
+
+/// What a statement that concerns no rule is called: `ALTER SEQUENCE OWNED BY`, `SET LOCAL`.
+pub(super) fn statement_kind(source: &str, tokens: &[Token]) -> String {
+    let (mut words, rest) = leading_words(source, tokens);
+    match words.first().map(String::as_str) {
+        None => words.extend(tokens.first().map(|token| token.text(source).to_uppercase())),
+        Some("GRANT" | "REVOKE" | "TRUNCATE" | "DO" | "EXECUTE" | "CALL" | "SELECT") => words.truncate(1),
+        Some("ALTER") if words[1..] != ["DEFAULT", "PRIVILEGES"] => {
+            words.extend(leading_words(source, behind_name(source, rest)).0);
+        }
+        Some(_) => {}
+    }
+    if words.len() > 1 {
+        words.retain(|word| !MODIFIERS.contains(&word.as_str()));
+    }
+    words.join(" ")
+}
+
+/// What an action of ALTER TABLE that concerns no rule is called: `ALTER TABLE OWNER TO`.
+pub(super) fn action_kind(source: &str, tokens: &[Token]) -> String {
+    let (mut words, rest) = leading_words(source, tokens);
+    match words.first().map(String::as_str) {
+        None => words.extend(tokens.first().map(|token| token.text(source).to_uppercase())),
+        Some("ALTER") => words.extend(leading_words(source, behind_name(source, rest)).0),
+        Some(_) => {}
+    }
+    words.insert(0, "ALTER TABLE".to_string());
+    words.retain(|word| !MODIFIERS.contains(&word.as_str()));
+    words.join(" ")
+}
+
+/// What follows one possibly qualified name.
+fn behind_name<'a>(source: &'a str, tokens: &'a [Token]) -> &'a [Token] {
+    let mut cursor = Cursor::new(source, tokens);
+    if cursor.name().is_some() { cursor.tokens } else { tokens }
+}
+
+/// The keywords in front, in upper case, and what follows them.
+fn leading_words<'a>(source: &str, tokens: &'a [Token]) -> (Vec<String>, &'a [Token]) {
+    let words: Vec<String> = tokens
+        .iter()
+        .take_while(|token| token.kind == Kind::Word)
+        .map(|token| token.text(source).to_ascii_uppercase())
+        .take_while(|word| KIND_WORDS.binary_search(&word.as_str()).is_ok())
+        .collect();
+    let rest = &tokens[words.len()..];
+    (words, rest)
+}
+
+/// Words that say nothing about what kind of statement it is.
+const MODIFIERS: &[&str] = &["EXISTS", "IF", "NOT", "ONLY", "OR", "REPLACE"];
+
+/// The words of which kinds are made, sorted.
+const KIND_WORDS: &[&str] = &[
+    "ABORT",
+    "ACCESS",
+    "ADD",
+    "AGGREGATE",
+    "ALGORITHM",
+    "ALL",
+    "ALTER",
+    "ALWAYS",
+    "ANALYZE",
+    "ATTACH",
+    "ATTRIBUTE",
+    "AUTO_INCREMENT",
+    "BEGIN",
+    "BY",
+    "CALL",
+    "CAST",
+    "CHANGE",
+    "CHARACTER",
+    "CHARSET",
+    "CHECK",
+    "CHECKPOINT",
+    "CLASS",
+    "CLOSE",
+    "CLUSTER",
+    "COLLATE",
+    "COLLATION",
+    "COLUMN",
+    "COMMENT",
+    "COMMIT",
+    "COMPRESSION",
+    "CONCURRENTLY",
+    "CONFIGURATION",
+    "CONSTRAINT",
+    "CONVERSION",
+    "CONVERT",
+    "COPY",
+    "CREATE",
+    "DATABASE",
+    "DEALLOCATE",
+    "DEFAULT",
+    "DEFINER",
+    "DELIMITER",
+    "DETACH",
+    "DICTIONARY",
+    "DISABLE",
+    "DISCARD",
+    "DO",
+    "DOMAIN",
+    "DROP",
+    "ENABLE",
+    "END",
+    "ENGINE",
+    "EVENT",
+    "EXCHANGE",
+    "EXECUTE",
+    "EXISTS",
+    "EXPLAIN",
+    "EXPRESSION",
+    "EXTENSION",
+    "FAMILY",
+    "FLUSH",
+    "FORCE",
+    "FOREIGN",
+    "FULL",
+    "FULLTEXT",
+    "FUNCTION",
+    "GENERATED",
+    "GRANT",
+    "GROUP",
+    "HANDLER",
+    "IDENTITY",
+    "IF",
+    "IMPORT",
+    "INDEX",
+    "INHERIT",
+    "INSERT",
+    "INTO",
+    "KEY",
+    "KEYS",
+    "KILL",
+    "LANGUAGE",
+    "LARGE",
+    "LEVEL",
+    "LISTEN",
+    "LOAD",
+    "LOCAL",
+    "LOCK",
+    "LOGGED",
+    "MAPPING",
+    "MATERIALIZED",
+    "MERGE",
+    "METHOD",
+    "MODIFY",
+    "MOVE",
+    "NO",
+    "NOT",
+    "NOTIFY",
+    "OBJECT",
+    "OF",
+    "OFFLINE",
+    "OIDS",
+    "ON",
+    "ONLINE",
+    "ONLY",
+    "OPERATOR",
+    "OPTIMIZE",
+    "OR",
+    "ORDER",
+    "OWNED",
+    "OWNER",
+    "PARSER",
+    "PARTITION",
+    "PARTITIONING",
+    "PASSWORD",
+    "POLICY",
+    "PRAGMA",
+    "PREPARE",
+    "PREPARED",
+    "PRIMARY",
+    "PRIVILEGES",
+    "PROCEDURE",
+    "PUBLICATION",
+    "READ",
+    "REASSIGN",
+    "REBUILD",
+    "REFRESH",
+    "REINDEX",
+    "RELEASE",
+    "REMOVE",
+    "RENAME",
+    "REORGANIZE",
+    "REPAIR",
+    "REPLACE",
+    "REPLICA",
+    "RESET",
+    "RESTART",
+    "REVOKE",
+    "ROLE",
+    "ROLES",
+    "ROLLBACK",
+    "ROUTINE",
+    "ROW",
+    "ROWS",
+    "ROW_FORMAT",
+    "RULE",
+    "SAVEPOINT",
+    "SCHEMA",
+    "SEARCH",
+    "SECURITY",
+    "SELECT",
+    "SEQUENCE",
+    "SERVER",
+    "SESSION",
+    "SET",
+    "SHOW",
+    "SIGNAL",
+    "SPATIAL",
+    "START",
+    "STATISTICS",
+    "STORAGE",
+    "SUBSCRIPTION",
+    "SYSTEM",
+    "TABLE",
+    "TABLES",
+    "TABLESPACE",
+    "TEMPLATE",
+    "TEMPORARY",
+    "TEXT",
+    "TO",
+    "TRANSACTION",
+    "TRANSFORM",
+    "TRIGGER",
+    "TRUNCATE",
+    "TYPE",
+    "UNIQUE",
+    "UNLISTEN",
+    "UNLOCK",
+    "UNLOGGED",
+    "UPDATE",
+    "USE",
+    "USER",
+    "USING",
+    "VACUUM",
+    "VALIDATE",
+    "VALUE",
+    "VALUES",
+    "VIEW",
+    "VIRTUAL",
+    "WITH",
+    "WITHOUT",
+    "WRAPPER",
+];

@@ -1,0 +1,143 @@
+//! A place in the tokens of one statement, for the parts that are read from tokens.
+
+use std::ops::Range;
+
+use crate::sql::change::Name;
+use crate::sql::lexer::{Kind, Token};
+
+/// Reads forward through tokens; every `eat` either takes what it names or takes nothing.
+#[derive(Clone)]
+pub(super) struct Cursor<'a> {
+    pub(super) source: &'a str,
+    pub(super) tokens: &'a [Token],
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(source: &'a str, tokens: &'a [Token]) -> Self {
+        Self { source, tokens }
+    }
+
+    /// The next token in upper case, or nothing at the end.
+    pub(super) fn peek(&self) -> String {
+        self.tokens.first().map(|token| token.text(self.source).to_ascii_uppercase()).unwrap_or_default()
+    }
+
+    /// The next tokens are these keywords and symbols.
+    pub(super) fn at(&self, words: &str) -> bool {
+        let words: Vec<&str> = words.split(' ').collect();
+        words.len() <= self.tokens.len()
+            && self.tokens.iter().zip(words).all(|(token, word)| {
+                matches!(token.kind, Kind::Word | Kind::Symbol) && token.text(self.source).eq_ignore_ascii_case(word)
+            })
+    }
+
+    /// Takes these keywords and symbols.
+    pub(super) fn eat(&mut self, words: &str) -> bool {
+        let there = self.at(words);
+        if there {
+            self.tokens = &self.tokens[words.split(' ').count()..];
+        }
+        there
+    }
+
+    /// Takes the next token, whatever it is.
+    pub(super) fn bump(&mut self) -> Option<&'a Token> {
+        let (first, rest) = self.tokens.split_first()?;
+        self.tokens = rest;
+        Some(first)
+    }
+
+    /// Takes one identifier.
+    pub(super) fn identifier(&mut self) -> Option<String> {
+        let token = self.tokens.first().filter(|token| is_name(token))?;
+        self.bump();
+        Some(unquote(token.text(self.source)))
+    }
+
+    /// Takes `name` or `schema.name`.
+    pub(super) fn name(&mut self) -> Option<Name> {
+        let first = self.identifier()?;
+        if !self.eat(".") {
+            return Some(Name::plain(first));
+        }
+        Some(Name { schema: Some(first), name: self.identifier()? })
+    }
+
+    /// Takes a parenthesised group and returns what stands in it.
+    pub(super) fn group(&mut self) -> Option<&'a [Token]> {
+        self.tokens.first().filter(|token| token.is_symbol(self.source, '('))?;
+        let mut depth = 0_usize;
+        for (at, token) in self.tokens.iter().enumerate() {
+            if token.is_symbol(self.source, '(') {
+                depth += 1;
+            } else if token.is_symbol(self.source, ')') {
+                depth -= 1;
+                if depth == 0 {
+                    let inner = &self.tokens[1..at];
+                    self.tokens = &self.tokens[at + 1..];
+                    return Some(inner);
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes one token, or one whole group.
+    pub(super) fn skip(&mut self) {
+        if self.group().is_none() {
+            self.bump();
+        }
+    }
+
+    /// Takes everything up to one of these words or symbols outside parentheses and CASE.
+    pub(super) fn until(&mut self, words: &[&str]) -> &'a [Token] {
+        let all = self.tokens;
+        let mut cases = 0_usize;
+        while let Some(token) = self.tokens.first() {
+            if token.is_word(self.source, "case") {
+                cases += 1;
+            } else if token.is_word(self.source, "end") {
+                cases = cases.saturating_sub(1);
+            } else if cases == 0 && words.iter().any(|word| self.at(word)) {
+                break;
+            }
+            self.skip();
+        }
+        &all[..all.len() - self.tokens.len()]
+    }
+
+    /// Cuts what is left at its commas outside parentheses.
+    pub(super) fn comma_separated(&self) -> Vec<&'a [Token]> {
+        let mut rest = self.clone();
+        let mut parts = Vec::new();
+        while !rest.tokens.is_empty() {
+            parts.push(rest.until(&[","]));
+            rest.bump();
+        }
+        parts
+    }
+}
+
+/// It can be an identifier.
+pub(super) fn is_name(token: &Token) -> bool {
+    matches!(token.kind, Kind::Word | Kind::Quoted)
+}
+
+/// The bytes from the first token to the last.
+pub(super) fn range_of(tokens: &[Token]) -> Option<Range<usize>> {
+    Some(tokens.first()?.range.start..tokens.last()?.range.end)
+}
+
+/// An identifier without its quotes; the spelling is kept.
+pub(super) fn unquote(text: &str) -> String {
+    let inner = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+    if let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return inner.to_string();
+    }
+    for (quote, doubled) in [('"', "\"\""), ('`', "``")] {
+        if let Some(inner) = inner(quote) {
+            return inner.replace(doubled, &quote.to_string());
+        }
+    }
+    text.to_string()
+}

@@ -1,0 +1,126 @@
+//! A WHERE clause as the conditions that AND joins, and which of them only say "not done yet".
+
+use crate::sql::change::{Assignment, Conjunct};
+use crate::sql::lexer::{Kind, Token};
+
+/// Splits a condition at its outermost ANDs. `set` is what the statement assigns.
+pub(super) fn conjuncts(source: &str, tokens: &[Token], set: &[Assignment]) -> Vec<Conjunct> {
+    let parts = split(source, strip(source, tokens), "OR");
+    if parts.len() > 1 {
+        let guard = parts.iter().all(|part| is_guard(source, part, set));
+        return text_of(source, tokens).map(|text| Conjunct { text, guard }).into_iter().collect();
+    }
+    let parts = split(source, strip(source, tokens), "AND");
+    if let [part] = parts.as_slice() {
+        let guard = is_guard(source, part, set);
+        return text_of(source, tokens).map(|text| Conjunct { text, guard }).into_iter().collect();
+    }
+    parts.into_iter().flat_map(|part| conjuncts(source, part, set)).collect()
+}
+
+/// The source from the first token to the last.
+pub(super) fn text_of(source: &str, tokens: &[Token]) -> Option<String> {
+    let (first, last) = (tokens.first()?, tokens.last()?);
+    Some(source[first.range.start..last.range.end].to_string())
+}
+
+/// Cuts at a word that stands in no parentheses, no CASE and no BETWEEN.
+fn split<'a>(source: &str, tokens: &'a [Token], word: &str) -> Vec<&'a [Token]> {
+    let mut parts = Vec::new();
+    let (mut start, mut depth, mut between) = (0, 0_usize, false);
+    for (at, token) in tokens.iter().enumerate() {
+        match token.text(source) {
+            "(" | "[" => depth += 1,
+            ")" | "]" => depth = depth.saturating_sub(1),
+            _ if token.is_word(source, "case") => depth += 1,
+            _ if token.is_word(source, "end") => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            _ if token.is_word(source, "between") => between = true,
+            _ if between && token.is_word(source, "and") => between = false,
+            _ if token.is_word(source, word) => {
+                parts.push(&tokens[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&tokens[start..]);
+    parts
+}
+
+/// Takes off parentheses that enclose everything.
+fn strip<'a>(source: &str, mut tokens: &'a [Token]) -> &'a [Token] {
+    while let [first, inner @ .., last] = tokens {
+        if !(first.is_symbol(source, '(') && last.is_symbol(source, ')') && closes_at_end(source, inner)) {
+            break;
+        }
+        tokens = inner;
+    }
+    tokens
+}
+
+fn closes_at_end(source: &str, inner: &[Token]) -> bool {
+    let mut depth = 0_usize;
+    for token in inner {
+        if token.is_symbol(source, '(') {
+            depth += 1;
+        } else if token.is_symbol(source, ')') {
+            let Some(less) = depth.checked_sub(1) else { return false };
+            depth = less;
+        }
+    }
+    depth == 0
+}
+
+/// The condition holds exactly where an assigned column still lacks its new value.
+fn is_guard(source: &str, tokens: &[Token], set: &[Assignment]) -> bool {
+    let tokens = strip(source, tokens);
+    if let Some((not, rest)) = tokens.split_first()
+        && not.is_word(source, "not")
+    {
+        let same = strip(source, rest);
+        return comparison(source, same, &["<", "=", ">"], set) || comparison(source, same, &SAME, set);
+    }
+    let is_null = |assigned: &Assignment| {
+        let (column, rest) = tokens.split_at(tokens.len().saturating_sub(2));
+        matches!(rest, [is, null] if is.is_word(source, "is") && null.is_word(source, "null"))
+            && is_column(source, column, &assigned.column)
+    };
+    set.iter().any(is_null)
+        || comparison(source, tokens, &["IS", "DISTINCT", "FROM"], set)
+        || comparison(source, tokens, &["IS", "NOT"], set)
+}
+
+const SAME: [&str; 4] = ["IS", "NOT", "DISTINCT", "FROM"];
+
+/// `column OPERATOR expression`, or the other way round, of one assignment.
+fn comparison(source: &str, tokens: &[Token], operator: &[&str], set: &[Assignment]) -> bool {
+    let matches_at = |window: &[Token]| {
+        window.iter().zip(operator).all(|(token, word)| token.text(source).eq_ignore_ascii_case(word))
+    };
+    let Some(at) = tokens.windows(operator.len()).position(matches_at) else { return false };
+    let (left, right) = (&tokens[..at], &tokens[at + operator.len()..]);
+    set.iter().any(|assigned| {
+        (is_column(source, left, &assigned.column) && says(source, right, &assigned.expression))
+            || (is_column(source, right, &assigned.column) && says(source, left, &assigned.expression))
+    })
+}
+
+/// The tokens name this column, qualified or not.
+fn is_column(source: &str, tokens: &[Token], column: &str) -> bool {
+    let tokens = strip(source, tokens);
+    let qualified = tokens.len() == 1 || tokens.len() >= 3 && tokens[tokens.len() - 2].is_symbol(source, '.');
+    qualified
+        && tokens.last().is_some_and(|token| match token.kind {
+            Kind::Word => token.text(source).eq_ignore_ascii_case(column),
+            Kind::Quoted => super::cursor::unquote(token.text(source)) == column,
+            _ => false,
+        })
+}
+
+/// The tokens are this expression, but for white space and outer parentheses.
+fn says(source: &str, tokens: &[Token], expression: &str) -> bool {
+    let squeeze = |text: &str| text.split_whitespace().collect::<String>();
+    let text = text_of(source, strip(source, tokens)).unwrap_or_default();
+    squeeze(&text) == squeeze(expression) || squeeze(&format!("({text})")) == squeeze(expression)
+}

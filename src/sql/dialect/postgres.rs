@@ -1,0 +1,203 @@
+//! PostgreSQL into changes, from squawk-syntax's lossless tree. No type of it leaves this file's folder.
+
+mod alter;
+mod query;
+mod table;
+
+use std::ops::Range;
+
+use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
+
+use super::clause;
+use crate::sql::change::{Change, Name};
+use crate::sql::lexer::Token;
+use crate::sql::split::Piece;
+use crate::sql::statement::{Clause, Unread};
+
+/// One statement as the lowering sees it: its own text, and where that stands in the file.
+struct Source<'a> {
+    file: &'a str,
+    piece: &'a Piece,
+}
+
+/// Reads one statement.
+pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Unread> {
+    let source = Source { file, piece };
+    let text = &file[piece.range.clone()];
+    let parse = SourceFile::parse(text);
+    if let Some(error) = parse.errors().first() {
+        let at = piece.range.start + usize::from(error.range().start());
+        return Err(Unread { range: source.token_at(at), reason: lower_case(error.message()) });
+    }
+    let tree = parse.tree();
+    let Some(statement) = tree.stmts().next() else {
+        return Err(Unread { range: piece.range.clone(), reason: "no statement that the parser knows".into() });
+    };
+    let mut clauses = query::in_with(&source, &statement);
+    clauses.extend(lower(&source, &statement));
+    Ok(clauses)
+}
+
+fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Vec<Clause> {
+    use ast::Stmt;
+    match statement {
+        Stmt::AlterTable(it) => alter::table(source, it.table_relation_name(), it.actions()),
+        Stmt::AlterForeignTable(it) => alter::table(source, it.table_relation_name(), it.actions()),
+        Stmt::CreateTable(it) => source.whole(table::create(source, it)),
+        Stmt::CreateTableAs(it) => source.whole(table::create_as(it)),
+        Stmt::SelectInto(it) => source.whole(table::select_into(it)),
+        Stmt::DropTable(it) => {
+            let if_exists = it.if_exists().is_some();
+            source.each(it.table_name_refs(), |table| Change::DropTable { table, if_exists })
+        }
+        Stmt::CreateIndex(it) => source.whole(table::create_index(source, it)),
+        Stmt::DropIndex(it) => {
+            let (concurrently, if_exists) = (it.concurrently_token().is_some(), it.if_exists().is_some());
+            source.each(it.index_refs(), |name| Change::DropIndex { table: None, name, concurrently, if_exists })
+        }
+        Stmt::CreateTrigger(it) => source.whole(create_trigger(it)),
+        Stmt::DropTrigger(it) => source.whole(drop_trigger(it)),
+        Stmt::CreateFunction(it) => source.whole(it.name().map(|name| Change::CreateFunction {
+            name: name_of(name.syntax()),
+            or_replace: it.or_replace().is_some(),
+        })),
+        Stmt::CreateProcedure(it) => source.whole(it.name().map(|name| Change::CreateFunction {
+            name: name_of(name.syntax()),
+            or_replace: it.or_replace().is_some(),
+        })),
+        Stmt::DropFunction(it) => drop_routines(source, it.syntax(), it.if_exists().is_some()),
+        Stmt::DropProcedure(it) => drop_routines(source, it.syntax(), it.if_exists().is_some()),
+        Stmt::DropRoutine(it) => drop_routines(source, it.syntax(), it.if_exists().is_some()),
+        Stmt::CreateView(it) => source.whole(it.view().map(|it| Change::CreateView { view: name_of(it.syntax()) })),
+        Stmt::CreateMaterializedView(it) => {
+            source.whole(it.view().map(|it| Change::CreateView { view: name_of(it.syntax()) }))
+        }
+        Stmt::DropView(it) => {
+            let if_exists = it.if_exists().is_some();
+            source.each(it.view_refs(), |view| Change::DropView { view, if_exists })
+        }
+        Stmt::DropMaterializedView(it) => {
+            let if_exists = it.if_exists().is_some();
+            source.each(it.view_refs(), |view| Change::DropView { view, if_exists })
+        }
+        Stmt::Update(it) => source.whole(query::update(source, it)),
+        Stmt::Delete(it) => source.whole(query::delete(it)),
+        Stmt::Insert(it) => source.whole(query::insert(it)),
+        Stmt::Begin(_) => source.whole(Some(Change::Begin)),
+        Stmt::Commit(ast::Commit::CommitTransaction(_)) => source.whole(Some(Change::Commit)),
+        Stmt::Rollback(ast::Rollback::RollbackTransaction(_)) => source.whole(Some(Change::Rollback)),
+        Stmt::Do(_) | Stmt::Execute(_) | Stmt::Call(_) => source.whole(Some(Change::Opaque { kind: source.kind() })),
+        _ => source.whole(None),
+    }
+}
+
+fn create_trigger(it: &ast::CreateTrigger) -> Option<Change> {
+    Some(Change::CreateTrigger {
+        table: name_of(it.on_relation()?.relation_name_ref()?.syntax()),
+        name: identifier(it.trigger()?.syntax()),
+    })
+}
+
+fn drop_trigger(it: &ast::DropTrigger) -> Option<Change> {
+    Some(Change::DropTrigger {
+        table: it.on_relation().and_then(|on| on.relation_name_ref()).map(|table| name_of(table.syntax())),
+        name: identifier(it.trigger_ref()?.syntax()),
+        if_exists: it.if_exists().is_some(),
+    })
+}
+
+fn drop_routines(source: &Source<'_>, statement: &SyntaxNode, if_exists: bool) -> Vec<Clause> {
+    let names = statement.descendants().filter(|node| {
+        matches!(
+            node.kind(),
+            SyntaxKind::FUNCTION_NAME_REF | SyntaxKind::PROCEDURE_NAME_REF | SyntaxKind::ROUTINE_NAME_REF
+        )
+    });
+    source.each_node(names, |name| Change::DropFunction { name, if_exists })
+}
+
+impl Source<'_> {
+    /// One change that takes the whole statement; a statement that is no change of ours is named.
+    fn whole(&self, change: Option<Change>) -> Vec<Clause> {
+        let change = change.unwrap_or_else(|| Change::Other { kind: self.kind() });
+        vec![Clause { range: self.piece.range.clone(), change }]
+    }
+
+    fn kind(&self) -> String {
+        clause::statement_kind(self.file, &self.piece.tokens)
+    }
+
+    /// One change for each name of a list.
+    fn each<N: AstNode>(&self, nodes: impl Iterator<Item = N>, change: impl Fn(Name) -> Change) -> Vec<Clause> {
+        self.each_node(nodes.map(|node| node.syntax().clone()), change)
+    }
+
+    fn each_node(&self, nodes: impl Iterator<Item = SyntaxNode>, change: impl Fn(Name) -> Change) -> Vec<Clause> {
+        let clause = |node: SyntaxNode| Clause { range: self.range(&node), change: change(name_of(&node)) };
+        let mut clauses: Vec<Clause> = nodes.map(clause).collect();
+        if let [only] = clauses.as_mut_slice() {
+            only.range = self.piece.range.clone();
+        }
+        clauses
+    }
+
+    /// The bytes of a node in the file, from its first token to its last.
+    fn range(&self, node: &SyntaxNode) -> Range<usize> {
+        let tokens = self.tokens(node);
+        super::cursor::range_of(tokens).unwrap_or_else(|| self.piece.range.clone())
+    }
+
+    /// The statement's tokens that a node covers.
+    fn tokens(&self, node: &SyntaxNode) -> &[Token] {
+        let start = self.piece.range.start + usize::from(node.text_range().start());
+        let end = self.piece.range.start + usize::from(node.text_range().end());
+        let tokens = &self.piece.tokens;
+        let first = tokens.partition_point(|token| token.range.start < start);
+        let last = tokens.partition_point(|token| token.range.end <= end);
+        &tokens[first..last.max(first)]
+    }
+
+    /// A node's source text.
+    fn text(&self, node: &SyntaxNode) -> String {
+        super::filter::text_of(self.file, self.tokens(node)).unwrap_or_default()
+    }
+
+    /// The token at or behind a byte; at the end the last one.
+    fn token_at(&self, at: usize) -> Range<usize> {
+        let tokens = &self.piece.tokens;
+        let next = tokens.partition_point(|token| token.range.end <= at);
+        tokens.get(next).or(tokens.last()).map_or(self.piece.range.clone(), |token| token.range.clone())
+    }
+}
+
+/// The possibly qualified name that a node holds.
+fn name_of(node: &SyntaxNode) -> Name {
+    let mut segments: Vec<String> = node
+        .descendants()
+        .filter(|node| matches!(node.kind(), SyntaxKind::PATH_SEGMENT | SyntaxKind::PATH_SEGMENT_REF))
+        .map(|segment| identifier(&segment))
+        .collect();
+    let name = segments.pop().unwrap_or_else(|| identifier(node));
+    Name { schema: segments.pop(), name }
+}
+
+/// PostgreSQL cuts longer names.
+const NAME_BYTES: usize = 63;
+
+/// One identifier as PostgreSQL folds it.
+fn identifier(node: &SyntaxNode) -> String {
+    let mut name = ast::normalize_name_node(node);
+    name.truncate(name.floor_char_boundary(NAME_BYTES));
+    name
+}
+
+/// The parser's sentence as a fragment.
+fn lower_case(message: &str) -> String {
+    let message = message.trim_end_matches('.');
+    let shouted = message.chars().nth(1).is_some_and(char::is_uppercase);
+    match message.chars().next() {
+        Some(first) if !shouted => first.to_lowercase().chain(message.chars().skip(1)).collect(),
+        _ => message.to_string(),
+    }
+}

@@ -1,0 +1,75 @@
+//! The actions of ALTER TABLE.
+
+use squawk_syntax::ast::{self, AlterColumnOption, AlterTableAction, AstChildren, AstNode};
+
+use super::{Source, clause, identifier, name_of, table};
+use crate::sql::change::{Change, Name};
+use crate::sql::statement::Clause;
+
+/// Each action is a clause of its own.
+pub(super) fn table(
+    source: &Source<'_>,
+    relation: Option<ast::TableRelationName>,
+    actions: AstChildren<AlterTableAction>,
+) -> Vec<Clause> {
+    let Some(relation) = relation else { return source.whole(None) };
+    let table = name_of(relation.syntax());
+    let lower = |action: AlterTableAction| {
+        let change = lower(source, &table, &action).unwrap_or_else(|| Change::Other {
+            kind: clause::action_kind(source.file, source.tokens(action.syntax())),
+        });
+        Clause { range: source.range(action.syntax()), change }
+    };
+    actions.map(lower).collect()
+}
+
+fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option<Change> {
+    let table = table.clone();
+    Some(match action {
+        AlterTableAction::AddColumn(it) => Change::AddColumn {
+            table,
+            column: table::added_column(source, it)?,
+            if_not_exists: it.if_not_exists().is_some(),
+        },
+        AlterTableAction::DropColumn(it) => Change::DropColumn {
+            table,
+            column: identifier(it.column_name_ref()?.syntax()),
+            if_exists: it.if_exists().is_some(),
+        },
+        AlterTableAction::RenameColumn(it) => Change::RenameColumn {
+            table,
+            column: identifier(it.column_name_ref()?.syntax()),
+            to: identifier(it.column_name()?.syntax()),
+        },
+        AlterTableAction::TableRenameTo(it) => {
+            let to = name_of(it.table_name()?.syntax());
+            Change::RenameTable { to: Name { schema: table.schema.clone(), name: to.name }, table }
+        }
+        AlterTableAction::AlterColumn(it) => {
+            return alter_column(source, table, identifier(it.column_name_ref()?.syntax()), &it.option()?);
+        }
+        AlterTableAction::AddConstraint(it) => {
+            Change::AddConstraint { table, constraint: table::constraint(source, &it.constraint()?)? }
+        }
+        AlterTableAction::DropConstraint(it) => {
+            Change::DropConstraint { table, name: name_of(it.constraint_name_ref()?.syntax()).name }
+        }
+        AlterTableAction::ValidateConstraint(it) => {
+            Change::ValidateConstraint { table, name: name_of(it.constraint_name_ref()?.syntax()).name }
+        }
+        _ => return None,
+    })
+}
+
+fn alter_column(source: &Source<'_>, table: Name, column: String, option: &AlterColumnOption) -> Option<Change> {
+    Some(match option {
+        AlterColumnOption::SetType(it) => Change::ChangeType { table, column, to: table::type_text(source, &it.ty()?) },
+        AlterColumnOption::SetNotNull(_) => Change::SetNotNull { table, column },
+        AlterColumnOption::DropNotNull(_) => Change::DropNotNull { table, column },
+        AlterColumnOption::SetDefault(it) => {
+            Change::SetDefault { table, column, expression: source.text(it.expr()?.syntax()) }
+        }
+        AlterColumnOption::DropDefault(_) => Change::DropDefault { table, column },
+        _ => return None,
+    })
+}

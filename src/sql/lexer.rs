@@ -1,0 +1,285 @@
+//! Bytes into tokens, as each dialect's server and client tokenise them: what is quoted, what is a
+//! comment, where a client's delimiter stands. It knows no grammar.
+
+use std::ops::Range;
+
+use super::Dialect;
+
+/// What a token is; comments and white space are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A keyword or an unquoted identifier.
+    Word,
+    /// A quoted identifier.
+    Quoted,
+    /// A string literal with its quotes, of any kind.
+    String,
+    Number,
+    /// One character that is nothing else.
+    Symbol,
+    /// `;`, or what `DELIMITER` put in its place.
+    Terminator,
+    /// A command to the client up to the end of its line: psql's `\set`, sqlite3's `.mode`.
+    Meta,
+    /// `/*!50600` or `*/`: MySQL executes what stands between them.
+    Executed,
+    /// A quote or a comment that the file does not close.
+    Unterminated,
+}
+
+/// A token and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) range: Range<usize>,
+}
+
+impl Token {
+    /// The token's source.
+    pub(super) fn text<'a>(&self, source: &'a str) -> &'a str {
+        &source[self.range.clone()]
+    }
+
+    /// It is this keyword, in any case.
+    pub(super) fn is_word(&self, source: &str, word: &str) -> bool {
+        self.kind == Kind::Word && self.text(source).eq_ignore_ascii_case(word)
+    }
+
+    /// It is this one character.
+    pub(super) fn is_symbol(&self, source: &str, symbol: char) -> bool {
+        self.kind == Kind::Symbol && self.text(source).starts_with(symbol)
+    }
+}
+
+/// Reads tokens one by one.
+pub(super) struct Lexer<'a> {
+    text: &'a str,
+    dialect: Dialect,
+    position: usize,
+    delimiter: &'a str,
+    /// We are between `/*!` and its `*/`.
+    executed: bool,
+}
+
+impl<'a> Lexer<'a> {
+    /// A lexer at the start of `text`, behind a byte order mark if there is one.
+    pub(super) fn new(text: &'a str, dialect: Dialect) -> Self {
+        let position = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        Self { text, dialect, position, delimiter: ";", executed: false }
+    }
+
+    /// The next token; `None` at the end.
+    pub(super) fn next(&mut self) -> Option<Token> {
+        if let Some(unterminated) = self.skip_blanks() {
+            return Some(unterminated);
+        }
+        let start = self.position;
+        let bytes = self.text.as_bytes();
+        let first = *bytes.get(start)?;
+        if self.rest().starts_with(self.delimiter) {
+            return Some(self.token(Kind::Terminator, start + self.delimiter.len()));
+        }
+        match first {
+            b'\'' => Some(self.quoted(Kind::String, start, self.dialect == Dialect::Mysql)),
+            b'"' if self.dialect == Dialect::Mysql => Some(self.quoted(Kind::String, start, true)),
+            b'"' => Some(self.quoted(Kind::Quoted, start, false)),
+            b'`' if self.dialect != Dialect::Postgres => Some(self.quoted(Kind::Quoted, start, false)),
+            b'[' if self.dialect == Dialect::Sqlite => Some(self.bracketed()),
+            b'$' if self.dialect == Dialect::Postgres => Some(self.dollar()),
+            b'\\' if self.dialect == Dialect::Postgres => Some(self.meta()),
+            b'/' if self.dialect == Dialect::Mysql && bytes.get(start + 1) == Some(&b'*') => Some(self.open_executed()),
+            b'*' if self.executed && bytes.get(start + 1) == Some(&b'/') => {
+                self.executed = false;
+                Some(self.token(Kind::Executed, start + 2))
+            }
+            b'0'..=b'9' => Some(self.number()),
+            _ if is_word_start(first) => Some(self.word()),
+            _ => Some(self.token(Kind::Symbol, start + 1)),
+        }
+    }
+
+    /// Takes the rest of the line as one token: a command to the client. `start` is where it began.
+    pub(super) fn rest_of_line(&mut self, start: usize) -> Token {
+        let end = self.rest().find('\n').map_or(self.text.len(), |at| self.position + at);
+        let end = start + self.text[start..end].trim_end().len();
+        self.position = end;
+        Token { kind: Kind::Meta, range: start..end }
+    }
+
+    /// Obeys a `DELIMITER` line; without a word it changes nothing.
+    pub(super) fn set_delimiter(&mut self, line: &'a str) {
+        if let Some(delimiter) = line.split_whitespace().nth(1) {
+            self.delimiter = delimiter;
+        }
+    }
+
+    /// Skips the lines of data behind `COPY ... FROM stdin;` with the `\.` that ends them. Without
+    /// such a line there is no data: what follows is SQL.
+    pub(super) fn skip_copy_data(&mut self) {
+        let mut end = self.position;
+        for line in self.rest().split_inclusive('\n') {
+            end += line.len();
+            if line.trim_end() == "\\." {
+                self.position = end;
+                return;
+            }
+        }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.position..]
+    }
+
+    fn token(&mut self, kind: Kind, end: usize) -> Token {
+        let range = self.position..end;
+        self.position = end;
+        Token { kind, range }
+    }
+
+    /// Moves to the next token; a comment that never ends comes back as a token.
+    fn skip_blanks(&mut self) -> Option<Token> {
+        loop {
+            let rest = self.rest().as_bytes();
+            match rest {
+                [blank, ..] if blank.is_ascii_whitespace() || *blank == 0x0b => self.position += 1,
+                [b'-', b'-', next @ ..] if self.dialect != Dialect::Mysql || mysql_dashes(next) => self.skip_line(),
+                [b'#', ..] if self.dialect == Dialect::Mysql && !self.rest().starts_with(self.delimiter) => {
+                    self.skip_line();
+                }
+                [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] if self.dialect == Dialect::Mysql => return None,
+                [b'/', b'*', ..] => match self.comment_end() {
+                    Some(end) => self.position = end,
+                    None => return Some(self.token(Kind::Unterminated, self.text.len())),
+                },
+                _ => return None,
+            }
+        }
+    }
+
+    fn skip_line(&mut self) {
+        self.position = self.rest().find('\n').map_or(self.text.len(), |at| self.position + at);
+    }
+
+    /// Where the block comment at the position ends. PostgreSQL nests them; SQLite lets the end of
+    /// the file close one.
+    fn comment_end(&self) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let mut depth = 1;
+        let mut at = self.position + 2;
+        while at + 1 < bytes.len() {
+            match &bytes[at..at + 2] {
+                b"*/" => {
+                    depth -= 1;
+                    at += 2;
+                    if depth == 0 {
+                        return Some(at);
+                    }
+                }
+                b"/*" if self.dialect == Dialect::Postgres => {
+                    depth += 1;
+                    at += 2;
+                }
+                _ => at += 1,
+            }
+        }
+        (self.dialect == Dialect::Sqlite).then_some(bytes.len())
+    }
+
+    /// A quote that doubling escapes, from its opening byte at `open`.
+    fn quoted(&mut self, kind: Kind, open: usize, backslash: bool) -> Token {
+        let bytes = self.text.as_bytes();
+        let quote = bytes[open];
+        let mut at = open + 1;
+        while at < bytes.len() {
+            match bytes[at] {
+                b'\\' if backslash => at += 2,
+                byte if byte == quote && bytes.get(at + 1) == Some(&quote) => at += 2,
+                byte if byte == quote => return self.token(kind, at + 1),
+                _ => at += 1,
+            }
+        }
+        self.token(Kind::Unterminated, bytes.len())
+    }
+
+    /// SQLite's `[name]`.
+    fn bracketed(&mut self) -> Token {
+        match self.rest().find(']') {
+            Some(at) => self.token(Kind::Quoted, self.position + at + 1),
+            None => self.token(Kind::Unterminated, self.text.len()),
+        }
+    }
+
+    /// `$tag$ ... $tag$`, a parameter `$1`, or a lone dollar.
+    fn dollar(&mut self) -> Token {
+        let rest = self.rest();
+        let tag = rest[1..].bytes().take_while(|byte| is_word_start(*byte) || byte.is_ascii_digit()).count();
+        if rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) {
+            return self.token(Kind::Word, self.position + 1 + tag);
+        }
+        if rest.as_bytes().get(1 + tag) != Some(&b'$') {
+            return self.token(Kind::Symbol, self.position + 1);
+        }
+        let quote = &rest[..tag + 2];
+        match rest[quote.len()..].find(quote) {
+            Some(at) => self.token(Kind::String, self.position + at + 2 * quote.len()),
+            None => self.token(Kind::Unterminated, self.text.len()),
+        }
+    }
+
+    fn meta(&mut self) -> Token {
+        let start = self.position;
+        self.rest_of_line(start)
+    }
+
+    /// `/*!`, `/*M!`, with the version that it asks for.
+    fn open_executed(&mut self) -> Token {
+        let mark = self.rest().find('!').map_or(2, |at| at + 1);
+        let version = self.rest()[mark..].bytes().take_while(u8::is_ascii_digit).count();
+        self.executed = true;
+        self.token(Kind::Executed, self.position + mark + version)
+    }
+
+    fn number(&mut self) -> Token {
+        let bytes = self.text.as_bytes();
+        let hexadecimal = matches!(bytes.get(self.position + 1), Some(b'x' | b'X'));
+        let mut at = self.position;
+        while let Some(byte) = bytes.get(at) {
+            let sign = matches!(byte, b'+' | b'-') && !hexadecimal && matches!(bytes[at - 1], b'e' | b'E');
+            if !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.') || sign) {
+                break;
+            }
+            at += 1;
+        }
+        self.token(Kind::Number, at)
+    }
+
+    fn word(&mut self) -> Token {
+        let bytes = self.text.as_bytes();
+        let mut at = self.position + 1;
+        while bytes.get(at).is_some_and(|byte| is_word_part(*byte)) {
+            // The mysql client finds `$$` even in `END$$`.
+            if self.delimiter != ";" && bytes[at..].starts_with(self.delimiter.as_bytes()) {
+                break;
+            }
+            at += 1;
+        }
+        let escape_string = self.dialect == Dialect::Postgres
+            && at == self.position + 1
+            && matches!(bytes[self.position], b'e' | b'E')
+            && bytes.get(at) == Some(&b'\'');
+        if escape_string { self.quoted(Kind::String, at, true) } else { self.token(Kind::Word, at) }
+    }
+}
+
+/// MySQL takes `--` for a comment only before a blank or the end.
+fn mysql_dashes(next: &[u8]) -> bool {
+    next.first().is_none_or(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control())
+}
+
+fn is_word_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn is_word_part(byte: u8) -> bool {
+    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
+}
