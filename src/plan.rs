@@ -1,9 +1,11 @@
-//! A phased change as plain data: its directory read (`directory`), its steps (`step`), what its
-//! `change.toml` says (`settings`), and how an unsafe change becomes one (`recipes`).
+//! A phased change as plain data: its directory read (`directory`), its steps (`step`), how a lost
+//! statement is found again (`probe`), what its `change.toml` says (`settings`), and how an unsafe change
+//! becomes a phased one (`recipes`).
 //!
 //! Nothing here needs a database, a clock or a terminal.
 
 pub mod directory;
+mod probe;
 pub mod settings;
 pub mod step;
 

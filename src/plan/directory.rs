@@ -1,1 +1,383 @@
 //! A directory of plain SQL into a plan.
+//!
+//! It refuses what could not be carried out as promised: a statement that cannot be read, a transaction
+//! of the user's own, a backfill that cannot be cut into batches, destruction before the gates.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::probe::probe;
+use super::{Action, Backfill, Phase, Plan, PlanFile, Probe, Settings, Step, Verify};
+use crate::error::{Error, Result, closest};
+use crate::sql::{self, Change, Clause, Conjunct, Dialect};
+
+/// The files of a phased change; the digest covers those that are there, in this order.
+pub const FILES: [&str; 6] = [SETTINGS, EXPAND, BACKFILL, VERIFY, CONTRACT, REVERT];
+
+const SETTINGS: &str = "change.toml";
+const EXPAND: &str = "expand.sql";
+const BACKFILL: &str = "backfill.sql";
+const VERIFY: &str = "verify.sql";
+const CONTRACT: &str = "contract.sql";
+const REVERT: &str = "revert.sql";
+
+/// Reads a phased change. `fallback` is the dialect that the caller knows of, from an option, a database
+/// URL or the settings; it must not contradict `change.toml`.
+///
+/// # Errors
+/// A directory that is none or lacks `expand.sql`, and anything in its files that could not be carried out.
+pub fn read(path: &Path, fallback: Option<Dialect>) -> Result<Plan> {
+    let files = Files::read(path)?;
+    let settings = match files.get(SETTINGS) {
+        Some(file) => Settings::read(&file.text, &file.path)?,
+        None => Settings::default(),
+    };
+    let dialect = dialect(path, settings.dialect, fallback)?;
+    if files.get(EXPAND).is_none() {
+        return Err(Error::input(format!("no {EXPAND} in {}", path.display()))
+            .hint("a phased change is a directory with at least expand.sql: additive statements in plain SQL"));
+    }
+    let mut statements = Vec::new();
+    for name in [EXPAND, BACKFILL, VERIFY, CONTRACT, REVERT] {
+        if let Some(file) = files.get(name) {
+            statements.push((name, file.statements(dialect)?));
+        }
+    }
+    let of = |name: &str| statements.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, list)| list);
+
+    let mut steps = Steps { dialect, steps: Vec::new() };
+    for statement in of(EXPAND) {
+        statement.only_adds()?;
+        steps.statement(Phase::Expand, statement);
+    }
+    let updates = backfill(&mut steps, of(BACKFILL))?;
+    let proofs = match of(VERIFY) {
+        [] => updates.iter().map(|(statement, update, filter)| derived(dialect, statement, update, filter)).collect(),
+        queries => queries.iter().map(asked).collect::<Result<Vec<_>>>()?,
+    };
+    steps.proofs(Phase::Backfill, &proofs);
+    if !of(CONTRACT).is_empty() {
+        // Nothing is dropped without a proof taken after the gates opened.
+        steps.proofs(Phase::Contract, &proofs);
+        for statement in of(CONTRACT) {
+            steps.statement(Phase::Contract, statement);
+        }
+    }
+
+    let digests: Vec<PlanFile> = files.list.iter().map(File::digest).collect();
+    Ok(Plan {
+        name: name(path)?,
+        dialect,
+        settings,
+        digest: hex(digests.iter().flat_map(|file| [file.name.as_str(), "\0", &file.digest, "\n"])),
+        files: digests,
+        steps: steps.steps,
+    })
+}
+
+/// The directory's own name, also of `.` and `..`.
+fn name(path: &Path) -> Result<String> {
+    let absolute =
+        path.canonicalize().map_err(|error| Error::input(format!("cannot read {}", path.display())).because(error))?;
+    match absolute.file_name().and_then(|name| name.to_str()) {
+        Some(name) => Ok(name.to_string()),
+        None => Err(Error::input(format!("the directory {} has no name that could stand in a ledger", path.display()))),
+    }
+}
+
+fn dialect(path: &Path, own: Option<Dialect>, fallback: Option<Dialect>) -> Result<Dialect> {
+    match (own, fallback) {
+        (Some(own), Some(other)) if own != other => Err(Error::input(format!(
+            "{} is written for {own}, but {other} was asked for",
+            path.join(SETTINGS).display()
+        ))),
+        (Some(dialect), _) | (None, Some(dialect)) => Ok(dialect),
+        (None, None) => Err(Error::input(format!("the dialect of {} is not known", path.display()))
+            .hint("say `dialect = \"postgres\"` in its change.toml, or give --dialect postgres|mysql|sqlite")),
+    }
+}
+
+/// The statements of backfill.sql: plain UPDATEs become batches, the rest runs as it stands. Returns the
+/// UPDATEs for their proofs.
+fn backfill<'a>(
+    steps: &mut Steps,
+    statements: &'a [Statement],
+) -> Result<Vec<(&'a Statement, Backfill, &'a [Conjunct])>> {
+    let mut updates: Vec<(&Statement, Backfill, &[Conjunct])> = Vec::new();
+    for statement in statements {
+        let [Clause { change: Change::Update { table, set, filter, plain }, .. }] = statement.clauses.as_slice() else {
+            statement.only_adds()?;
+            steps.statement(Phase::Backfill, statement);
+            continue;
+        };
+        if !plain {
+            return Err(statement.refused("this UPDATE cannot be cut into batches").hint(
+                "write it as UPDATE table SET column = expression WHERE condition, without FROM, JOIN, alias, \
+                 ORDER BY, LIMIT, RETURNING or WITH; a subquery may stand in an expression",
+            ));
+        }
+        for assignment in set {
+            if assignment.expression.eq_ignore_ascii_case("default") {
+                return Err(statement.refused("DEFAULT cannot be compared for a proof").hint("write the value out"));
+            }
+            let before = updates.iter().find(|(_, update, _)| {
+                update.table == *table && update.set.iter().any(|earlier| earlier.column == assignment.column)
+            });
+            if let Some((earlier, ..)) = before {
+                return Err(statement.refused(format!(
+                    "`{}` is filled a second time, after line {}: which of the two is right could not be proved",
+                    assignment.column, earlier.line
+                )));
+            }
+        }
+        let filter_text = match filter.as_slice() {
+            [] => None,
+            [one] => Some(one.text.clone()),
+            several => Some(several.iter().map(|part| format!("({})", part.text)).collect::<Vec<_>>().join(" AND ")),
+        };
+        let update = Backfill { table: table.clone(), set: set.clone(), filter: filter_text };
+        steps.add(Phase::Backfill, Action::Backfill(update.clone()), statement, Probe::Ledger);
+        updates.push((statement, update, filter));
+    }
+    Ok(updates)
+}
+
+/// A proof before it has its place in a phase.
+struct Proof {
+    verify: Verify,
+    sql: String,
+    file: String,
+    line: usize,
+}
+
+/// The proof of one UPDATE: no row that it means still differs from what it would write.
+fn derived(dialect: Dialect, statement: &Statement, update: &Backfill, filter: &[Conjunct]) -> Proof {
+    let differs: Vec<String> = update
+        .set
+        .iter()
+        .map(|assignment| dialect.distinct(&dialect.quote(&assignment.column), &assignment.expression))
+        .collect();
+    let mut condition = differs.join(" OR ");
+    let meant: Vec<String> = filter.iter().filter(|part| !part.guard).map(|part| format!("({})", part.text)).collect();
+    if !meant.is_empty() {
+        condition = format!("({condition}) AND {}", meant.join(" AND "));
+    }
+    Proof {
+        sql: format!("SELECT * FROM {} WHERE {condition}", dialect.quote_name(&update.table)),
+        verify: Verify::Derived { table: update.table.clone(), condition },
+        file: statement.file.to_string(),
+        line: statement.line,
+    }
+}
+
+/// The proof that a query of verify.sql is.
+fn asked(statement: &Statement) -> Result<Proof> {
+    let query = match statement.clauses.as_slice() {
+        [Clause { change: Change::Other { kind }, .. }] => {
+            let first = kind.split_whitespace().next().unwrap_or_default();
+            ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|word| first.eq_ignore_ascii_case(word))
+        }
+        _ => false,
+    };
+    if !query {
+        return Err(statement.refused("verify.sql holds queries that must return no row, and this is none"));
+    }
+    Ok(Proof {
+        verify: Verify::Query,
+        sql: statement.sql.clone(),
+        file: statement.file.to_string(),
+        line: statement.line,
+    })
+}
+
+/// The steps so far.
+struct Steps {
+    dialect: Dialect,
+    steps: Vec<Step>,
+}
+
+impl Steps {
+    fn statement(&mut self, phase: Phase, statement: &Statement) {
+        let (transactional, probe) = probe(self.dialect, &statement.sql, &statement.clauses);
+        self.add(phase, Action::Statement { transactional }, statement, probe);
+    }
+
+    fn proofs(&mut self, phase: Phase, proofs: &[Proof]) {
+        for Proof { verify, sql, file, line } in proofs {
+            self.push(phase, Action::Verify(verify.clone()), sql.clone(), file.clone(), *line, Probe::Repeat);
+        }
+    }
+
+    fn add(&mut self, phase: Phase, action: Action, statement: &Statement, probe: Probe) {
+        self.push(phase, action, statement.sql.clone(), statement.file.to_string(), statement.line, probe);
+    }
+
+    fn push(&mut self, phase: Phase, action: Action, sql: String, file: String, line: usize, probe: Probe) {
+        let number = self.steps.iter().filter(|step| step.phase == phase).count() + 1;
+        let id = format!("{}.{number}", phase.name());
+        let does = match &action {
+            Action::Statement { transactional: true } => "statement",
+            Action::Statement { transactional: false } => "statement outside a transaction",
+            Action::Backfill(_) => "backfill",
+            Action::Verify(_) => "verify",
+        };
+        let digest = hex([id.as_str(), "\0", does, "\0", &sql]);
+        self.steps.push(Step { id, phase, action, sql, file, line, probe, digest });
+    }
+}
+
+/// A statement that was read, and where it stands.
+struct Statement {
+    file: &'static str,
+    /// The file as the user would type it.
+    path: String,
+    line: usize,
+    sql: String,
+    clauses: Vec<Clause>,
+}
+
+impl Statement {
+    fn refused(&self, what: impl std::fmt::Display) -> Error {
+        Error::input(format!("{}:{}: {what}", self.path, self.line))
+    }
+
+    /// Expand and backfill have no gate in front of them: they may only add.
+    fn only_adds(&self) -> Result<()> {
+        for Clause { change, .. } in &self.clauses {
+            match change {
+                Change::Update { .. } if self.file == EXPAND => {
+                    return Err(self.refused("an UPDATE belongs in backfill.sql, where it is done in batches"));
+                }
+                Change::Update { .. } => {
+                    return Err(self.refused("this UPDATE shares its statement with something else; write it alone"));
+                }
+                Change::DropTable { .. }
+                | Change::DropColumn { .. }
+                | Change::RenameTable { .. }
+                | Change::RenameColumn { .. }
+                | Change::Delete { .. } => {
+                    return Err(
+                        self.refused("this belongs in contract.sql: it breaks the version that is still running")
+                    );
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One file of the directory.
+struct File {
+    name: &'static str,
+    path: String,
+    text: String,
+}
+
+impl File {
+    fn digest(&self) -> PlanFile {
+        PlanFile { name: self.name.to_string(), digest: hex([self.text.as_str()]) }
+    }
+
+    /// Its statements; a file without any is a mistake, most of all an empty verify.sql, which would
+    /// prove nothing.
+    fn statements(&self, dialect: Dialect) -> Result<Vec<Statement>> {
+        let mut statements = Vec::new();
+        for statement in sql::read(&self.text, dialect) {
+            let at = |offset: usize| self.text[..offset].matches('\n').count() + 1;
+            let line = at(statement.range.start);
+            let clauses = statement.parsed.map_err(|unread| {
+                Error::input(format!("{}:{}: cannot read this statement", self.path, at(unread.range.start)))
+                    .because(unread.reason)
+            })?;
+            let sql = self.text[statement.range].to_string();
+            let statement = Statement { file: self.name, path: self.path.clone(), line, sql, clauses };
+            for Clause { change, .. } in &statement.clauses {
+                runnable(&statement, change)?;
+            }
+            statements.push(statement);
+        }
+        if statements.is_empty() {
+            return Err(Error::input(format!("{} holds no statement", self.path)));
+        }
+        Ok(statements)
+    }
+}
+
+/// Refuses what cannot be a step of its own.
+fn runnable(statement: &Statement, change: &Change) -> Result<()> {
+    match change {
+        Change::Begin | Change::Commit | Change::Rollback => Err(statement
+            .refused("the runner makes the transactions")
+            .hint("leave BEGIN, COMMIT and ROLLBACK out: every step commits together with its ledger row")),
+        Change::Opaque { kind } => Err(statement
+            .refused(format!("what this {kind} does is decided only when it runs"))
+            .hint("write the statements out")),
+        Change::Other { kind } => {
+            let first = kind.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+            match first.as_str() {
+                "SET" | "RESET" | "USE" | "PRAGMA" | "ATTACH" | "DETACH" | "DISCARD" => Err(statement
+                    .refused(format!("{first} speaks to one session only, and a resumed run has another"))
+                    .hint("leave it out; the runner sets its own timeouts")),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The files that are there, in the order of `FILES`.
+struct Files {
+    list: Vec<File>,
+}
+
+impl Files {
+    fn read(directory: &Path) -> Result<Self> {
+        let shown = directory.display();
+        let unreadable = |error: std::io::Error| Error::input(format!("cannot read {shown}")).because(error);
+        let entries = std::fs::read_dir(directory).map_err(unreadable)?;
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        for name in &names {
+            if name.ends_with(".sql") && !name.starts_with('.') && !FILES.contains(&name.as_str()) {
+                let error = Error::input(format!("{} is no file of a phased change", directory.join(name).display()));
+                return Err(match closest(name, FILES) {
+                    Some(near) => error.hint(format!("did you mean `{near}`?")),
+                    None => error.hint(format!("its files are {}", FILES.join(", "))),
+                });
+            }
+        }
+        let mut list = Vec::new();
+        for name in FILES {
+            if !names.iter().any(|found| found == name) {
+                continue;
+            }
+            let path = directory.join(name);
+            let shown = path.display().to_string();
+            let bytes = std::fs::read(&path).map_err(|e| Error::input(format!("cannot read {shown}")).because(e))?;
+            let text = String::from_utf8(bytes).map_err(|error| {
+                let offset = error.utf8_error().valid_up_to();
+                Error::input(format!("{shown} is not UTF-8: the byte at offset {offset} is none"))
+            })?;
+            list.push(File { name, path: shown, text });
+        }
+        Ok(Self { list })
+    }
+
+    fn get(&self, name: &str) -> Option<&File> {
+        self.list.iter().find(|file| file.name == name)
+    }
+}
+
+/// SHA-256 over the pieces, in hex.
+fn hex<'a>(pieces: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hash = Sha256::new();
+    for piece in pieces {
+        hash.update(piece);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Result, closest};
 use crate::sql::Dialect;
+
+/// What stands for the version in a consumer's patterns.
+pub const VERSION: &str = "{version}";
 
 /// How the new version is introduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,4 +59,237 @@ pub struct Kubernetes {
     pub version_label: String,
     /// A file of `kubectl get deploy,rs,po -o json` to read instead of asking kubectl, relative to the change directory.
     pub evidence: Option<String>,
+}
+
+impl Strategy {
+    /// All of them, by the word of `change.toml`.
+    const WORDS: [(&'static str, Self); 7] = [
+        ("recreate", Self::Recreate),
+        ("rolling", Self::Rolling),
+        ("blue-green", Self::BlueGreen),
+        ("canary", Self::Canary),
+        ("shadow", Self::Shadow),
+        ("feature-flag", Self::FeatureFlag),
+        ("ab-test", Self::AbTest),
+    ];
+
+    /// The word of `change.toml`.
+    pub fn name(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, strategy)| *strategy == self).map_or("rolling", |(word, _)| word)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dialect: None,
+            strategy: Strategy::default(),
+            old_version: None,
+            new_version: None,
+            consumers: Vec::new(),
+            batch_rows: 5_000,
+            batch_time: Duration::from_millis(100),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the text of a `change.toml`; `path` is how errors call it.
+    ///
+    /// # Errors
+    /// Text that is no TOML, an unknown key, a value that makes no sense: with the line.
+    pub fn read(text: &str, path: &str) -> Result<Self> {
+        let file: file::Change = toml::from_str(text).map_err(|error| unreadable(&error, text, path))?;
+        let defaults = Self::default();
+        let settings = Self {
+            dialect: file
+                .dialect
+                .as_deref()
+                .map(Dialect::from_word)
+                .transpose()
+                .map_err(|error| Error { message: format!("{path}: {}", error.message), ..error })?,
+            strategy: match file.strategy {
+                None => defaults.strategy,
+                Some(word) => strategy(&word, path)?,
+            },
+            old_version: file.versions.old,
+            new_version: file.versions.new,
+            consumers: file.consumers.into_iter().map(file::Consumer::read).collect(),
+            batch_rows: file.backfill.batch_rows.unwrap_or(defaults.batch_rows),
+            batch_time: match file.backfill.batch_time {
+                None => defaults.batch_time,
+                Some(text) => duration(&text).ok_or_else(|| {
+                    Error::input(format!("{path}: `backfill.batch-time = \"{text}\"` is no duration"))
+                        .hint("write it as \"100ms\" or \"2s\"; it has to be more than nothing and at most a minute")
+                })?,
+            },
+        };
+        settings.consistent(path)?;
+        Ok(settings)
+    }
+
+    /// What no key alone can tell.
+    fn consistent(&self, path: &str) -> Result<()> {
+        let refuse = |what: String| Err(Error::input(format!("{path}: {what}")));
+        if self.batch_rows == 0 {
+            return refuse("`backfill.batch-rows` has to be at least 1".into());
+        }
+        for (key, version) in [("old", &self.old_version), ("new", &self.new_version)] {
+            if version.as_deref().is_some_and(|version| version.trim().is_empty()) {
+                return refuse(format!("`versions.{key}` is empty"));
+            }
+        }
+        if self.new_version.is_some() && self.old_version == self.new_version {
+            return refuse("`versions.old` and `versions.new` are the same".into());
+        }
+        for (at, consumer) in self.consumers.iter().enumerate() {
+            let Consumer { name, application_name, user, kubernetes } = consumer;
+            if name.trim().is_empty() {
+                return refuse(format!("consumer {} has no `name`", at + 1));
+            }
+            if self.consumers[..at].iter().any(|other| other.name == *name) {
+                return refuse(format!("two consumers are called `{name}`"));
+            }
+            if application_name.is_none() && user.is_none() && kubernetes.is_none() {
+                return refuse(format!(
+                    "consumer `{name}` says nothing by which to recognise it: give it an `application-name`, a \
+                     `user` or a `[consumers.kubernetes]` table"
+                ));
+            }
+            for (key, pattern) in [("application-name", application_name), ("user", user)] {
+                let Some(pattern) = pattern else { continue };
+                if pattern.trim().is_empty() || pattern.replacen(VERSION, "", 1).contains(['{', '}']) {
+                    return refuse(format!(
+                        "consumer `{name}`: `{key} = \"{pattern}\"` may hold `{VERSION}` once and no other braces"
+                    ));
+                }
+            }
+            let versioned = [application_name, user].into_iter().flatten().any(|pattern| pattern.contains(VERSION));
+            if (versioned || kubernetes.is_some()) && self.new_version.is_none() {
+                return Err(Error::input(format!(
+                    "{path}: consumer `{name}` is told apart by version, but `versions.new` is not set"
+                ))
+                .hint("say which version is wanted: [versions] new = \"v2\""));
+            }
+            if let Some(Kubernetes { namespace, selector, version_label, .. }) = kubernetes
+                && [namespace, selector, version_label].iter().any(|word| word.trim().is_empty())
+            {
+                return refuse(format!(
+                    "consumer `{name}`: `namespace`, `selector` and `version-label` may not be empty"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn strategy(word: &str, path: &str) -> Result<Strategy> {
+    if let Some((_, strategy)) = Strategy::WORDS.iter().find(|(known, _)| *known == word) {
+        return Ok(*strategy);
+    }
+    let words = Strategy::WORDS.map(|(word, _)| word);
+    let error = Error::input(format!("{path}: no strategy `{word}`"));
+    Err(match closest(word, words) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("the strategies are {}", words.join(", "))),
+    })
+}
+
+/// `100ms`, `2s`, `1500us`: more than nothing, at most a minute.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let duration = match unit.trim() {
+        "us" => Duration::from_micros(number),
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        _ => return None,
+    };
+    (!duration.is_zero() && duration <= Duration::from_mins(1)).then_some(duration)
+}
+
+/// What is wrong with the text, and in which line. serde names an unknown key and then the known ones,
+/// each between backticks.
+fn unreadable(error: &toml::de::Error, text: &str, path: &str) -> Error {
+    let place = match error.span() {
+        Some(span) => format!("{path}:{}", text[..span.start.min(text.len())].matches('\n').count() + 1),
+        None => path.to_string(),
+    };
+    let said = error.message();
+    let mut words = said.split('`').skip(1).step_by(2);
+    match (said.starts_with("unknown field"), words.next()) {
+        (true, Some(word)) => {
+            let known: Vec<&str> = words.collect();
+            let error = Error::input(format!("{place}: no setting `{word}`"));
+            match closest(word, known.iter().copied()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("the settings here are {}", known.join(", "))),
+            }
+        }
+        _ => Error::input(format!("{place}: {}", said.lines().collect::<Vec<_>>().join(" "))),
+    }
+}
+
+/// The file's own shape.
+mod file {
+    use serde::Deserialize;
+
+    #[derive(Deserialize, Default)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+    pub(super) struct Change {
+        pub(super) dialect: Option<String>,
+        pub(super) strategy: Option<String>,
+        pub(super) versions: Versions,
+        pub(super) backfill: Backfill,
+        pub(super) consumers: Vec<Consumer>,
+    }
+
+    #[derive(Deserialize, Default)]
+    #[serde(deny_unknown_fields, default)]
+    pub(super) struct Versions {
+        pub(super) old: Option<String>,
+        pub(super) new: Option<String>,
+    }
+
+    #[derive(Deserialize, Default)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+    pub(super) struct Backfill {
+        pub(super) batch_rows: Option<u64>,
+        pub(super) batch_time: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    pub(super) struct Consumer {
+        name: String,
+        application_name: Option<String>,
+        user: Option<String>,
+        kubernetes: Option<Kubernetes>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct Kubernetes {
+        namespace: String,
+        selector: String,
+        version_label: Option<String>,
+        evidence: Option<String>,
+    }
+
+    impl Consumer {
+        pub(super) fn read(self) -> super::Consumer {
+            super::Consumer {
+                name: self.name,
+                application_name: self.application_name,
+                user: self.user,
+                kubernetes: self.kubernetes.map(|kubernetes| super::Kubernetes {
+                    namespace: kubernetes.namespace,
+                    selector: kubernetes.selector,
+                    version_label: kubernetes.version_label.unwrap_or_else(|| "app.kubernetes.io/version".into()),
+                    evidence: kubernetes.evidence,
+                }),
+            }
+        }
+    }
 }

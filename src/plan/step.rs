@@ -19,6 +19,18 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
+impl Plan {
+    /// The steps that no probe covers: a run refuses a plan with any before it starts.
+    pub fn unprobed(&self) -> Vec<&Step> {
+        self.steps.iter().filter(|step| step.probe == Probe::None).collect()
+    }
+
+    /// The steps of one phase, in order.
+    pub fn steps_of(&self, phase: Phase) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |step| step.phase == phase)
+    }
+}
+
 /// One file of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanFile {
@@ -83,6 +95,8 @@ pub enum Probe {
     Ledger,
     /// The schema: the statement took effect when every expectation holds.
     Schema(Vec<Expectation>),
+    /// Doing it twice is the same as doing it once: a resumed run simply does it again.
+    Repeat,
     /// There is none: such a step is refused before anything is run.
     None,
 }
