@@ -1,0 +1,506 @@
+//! Gates over recorded and broken evidence: what opens them, and above all what must not.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use lockkeeper::gate::{
+    Approval, Condition, Evidence, Gate, Judgement, SessionSeen, Sessions, Verdict, gates_of, judge,
+};
+use lockkeeper::plan::{Consumer, Kubernetes, Phase, Plan, Settings};
+use lockkeeper::sql::Dialect;
+use serde_json::{Value, json};
+
+use Verdict::{Pass, Pending, Unknown};
+
+const DIGEST: &str = "9f2c";
+
+fn recorded(name: &str) -> String {
+    fs::read_to_string(format!("{}/fixtures/kubernetes/{name}.json", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn kubernetes() -> Kubernetes {
+    Kubernetes {
+        namespace: "shop".into(),
+        selector: "app=order-service".into(),
+        version_label: "version".into(),
+        evidence: None,
+    }
+}
+
+fn gate(condition: Condition) -> Gate {
+    let name = match &condition {
+        Condition::Approval => "approval".into(),
+        Condition::DbSessions { .. } => "db_sessions".into(),
+        Condition::K8sOnlyVersion { consumer, .. } => format!("k8s_only_version:{consumer}"),
+    };
+    Gate { name, phase: Phase::Contract, digest: DIGEST.into(), condition }
+}
+
+fn census(want: &str, evidence: Option<Result<String, String>>) -> Judgement {
+    let condition =
+        Condition::K8sOnlyVersion { want: want.into(), consumer: "order-service".into(), kubernetes: kubernetes() };
+    let kubernetes = evidence.map(|evidence| ("order-service".to_string(), evidence)).into_iter().collect();
+    judge(&gate(condition), &Evidence { approvals: vec![], sessions: Sessions::NotKnowable("none".into()), kubernetes })
+}
+
+fn consumer(name: &str, application_name: Option<&str>, user: Option<&str>) -> Consumer {
+    Consumer {
+        name: name.into(),
+        application_name: application_name.map(Into::into),
+        user: user.map(Into::into),
+        kubernetes: None,
+    }
+}
+
+/// Two consumers that tell their versions apart, one by name and one by user, and one without versions.
+fn consumers() -> Vec<Consumer> {
+    vec![
+        consumer("order-service", Some("order-service/{version}"), None),
+        consumer("billing", None, Some("billing_{version}")),
+        consumer("metabase", None, Some("metabase")),
+    ]
+}
+
+fn sessions_of(seen: &[(&str, &str)]) -> Sessions {
+    Sessions::Seen(
+        seen.iter()
+            .map(|(user, application)| SessionSeen { user: (*user).into(), application_name: (*application).into() })
+            .collect(),
+    )
+}
+
+fn sessions(consumers: Vec<Consumer>, sessions: Sessions) -> Judgement {
+    judge(
+        &gate(Condition::DbSessions { want: Some("v2".into()), consumers }),
+        &Evidence { approvals: vec![], sessions, kubernetes: BTreeMap::new() },
+    )
+}
+
+fn plan(dialect: Dialect, settings: Settings) -> Plan {
+    Plan { name: "change".into(), dialect, settings, files: vec![], digest: DIGEST.into(), steps: vec![] }
+}
+
+#[test]
+fn a_recorded_rollout_opens_the_gate_only_at_its_real_end() {
+    for (name, want, verdict, because) in [
+        ("01-created", "v2", Pending, "of v1 is live"),
+        ("03-v1-ready", "v2", Pending, "2 of v1"),
+        ("03-v1-ready", "v1", Pass, "2 live pods, all of v1"),
+        ("05-step1", "v2", Pending, "2 of v1, 2 of v2"),
+        ("07-one-old-terminating", "v2", Pending, "is live, still terminating; live pods: 1 of v1, 2 of v2"),
+        ("08-only-v2", "v2", Pass, "2 live pods, all of v2"),
+        ("05-step1", "v1", Pending, "2 of v1, 2 of v2"),
+        ("07-one-old-terminating", "v1", Pending, "1 of v1, 2 of v2"),
+        ("08-only-v2", "v1", Pending, "2 of v2"),
+    ] {
+        let judgement = census(want, Some(Ok(recorded(name))));
+        assert_eq!(judgement.verdict, verdict, "{name} for {want}: {}", judgement.because);
+        assert!(judgement.because.contains(because), "{name} for {want}: {}", judgement.because);
+    }
+}
+
+/// The end of the recorded rollout, with one thing about it changed.
+fn changed(change: impl Fn(&mut Value)) -> String {
+    let mut list: Value = serde_json::from_str(&recorded("08-only-v2")).unwrap();
+    change(&mut list);
+    list.to_string()
+}
+
+fn each(list: &mut Value, kind: &str, change: impl Fn(&mut Value)) {
+    for object in list["items"].as_array_mut().unwrap() {
+        if object["kind"] == kind {
+            change(object);
+        }
+    }
+}
+
+fn first_pod(list: &mut Value) -> &mut Value {
+    list["items"].as_array_mut().unwrap().iter_mut().find(|object| object["kind"] == "Pod").unwrap()
+}
+
+#[test]
+fn every_trap_of_a_cluster_keeps_the_gate_shut() {
+    type Trap = (&'static str, fn(&mut Value), Verdict, &'static str);
+    let traps: &[Trap] = &[
+        ("one pod of v1", |l| first_pod(l)["metadata"]["labels"]["version"] = json!("v1"), Pending, "of v1 is live"),
+        (
+            "one of v1 in phase Unknown",
+            |l| {
+                first_pod(l)["metadata"]["labels"]["version"] = json!("v1");
+                first_pod(l)["status"]["phase"] = json!("Unknown");
+            },
+            Pending,
+            "of v1 is live",
+        ),
+        (
+            "one of v1, told to stop",
+            |l| {
+                first_pod(l)["metadata"]["labels"]["version"] = json!("v1");
+                first_pod(l)["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            },
+            Pending,
+            "still terminating",
+        ),
+        (
+            "one without the label",
+            |l| {
+                first_pod(l)["metadata"]["labels"].as_object_mut().unwrap().remove("version");
+            },
+            Unknown,
+            "has no label version",
+        ),
+        ("an empty label", |l| first_pod(l)["metadata"]["labels"]["version"] = json!(""), Unknown, "no label"),
+        (
+            "a label that only begins like it",
+            |l| first_pod(l)["metadata"]["labels"]["version"] = json!("v2.1"),
+            Pending,
+            "of v2.1 is live",
+        ),
+        (
+            "one without a phase",
+            |l| {
+                first_pod(l)["status"].as_object_mut().unwrap().remove("phase");
+            },
+            Unknown,
+            "has no phase",
+        ),
+        ("a phase nobody knows", |l| first_pod(l)["status"]["phase"] = json!("Zombie"), Unknown, "has no phase"),
+        (
+            "all pods have ended",
+            |l| each(l, "Pod", |pod| pod["status"]["phase"] = json!("Succeeded")),
+            Unknown,
+            "no live pod at all",
+        ),
+        (
+            "no pods",
+            |l| l["items"].as_array_mut().unwrap().retain(|object| object["kind"] != "Pod"),
+            Unknown,
+            "no live pod at all",
+        ),
+        ("nothing at all", |l| l["items"] = json!([]), Unknown, "no live pod at all"),
+        (
+            "somebody else's pods",
+            |l| each(l, "Pod", |pod| pod["metadata"]["labels"]["app"] = json!("other")),
+            Unknown,
+            "no live pod at all",
+        ),
+        ("a page of a longer list", |l| l["metadata"]["continue"] = json!("eyJ2"), Unknown, "partial"),
+        ("a list with a rest", |l| l["metadata"]["remainingItemCount"] = json!(3), Unknown, "partial"),
+        ("a Pod, not a List", |l| *l = first_pod(l).take(), Unknown, "no list"),
+        ("a Table", |l| l["kind"] = json!("Table"), Unknown, "not a List"),
+        ("no items", |l| drop(l.as_object_mut().unwrap().remove("items")), Unknown, "missing field `items`"),
+        (
+            "a pod without a name",
+            |l| drop(first_pod(l)["metadata"].as_object_mut().unwrap().remove("name")),
+            Unknown,
+            "missing field `name`",
+        ),
+        (
+            "a deployment rolled back a moment ago",
+            |l| each(l, "Deployment", |d| d["spec"]["template"]["metadata"]["labels"]["version"] = json!("v1")),
+            Pending,
+            "Deployment order-service still wants 2 pods of v1",
+        ),
+        (
+            "an old replica set scaled up again",
+            |l| each(l, "ReplicaSet", |set| set["spec"]["replicas"] = json!(1)),
+            Pending,
+            "still wants 1 pods of v1",
+        ),
+        (
+            "a deployment whose controller is behind",
+            |l| each(l, "Deployment", |d| d["metadata"]["generation"] = json!(3)),
+            Unknown,
+            "its controller has not seen it yet",
+        ),
+        (
+            "a deployment without a status",
+            |l| each(l, "Deployment", |d| drop(d.as_object_mut().unwrap().remove("status"))),
+            Unknown,
+            "its controller has not seen it yet",
+        ),
+        (
+            "a deployment whose pods get no version",
+            |l| {
+                each(l, "Deployment", |d| {
+                    d["spec"]["template"]["metadata"]["labels"].as_object_mut().unwrap().remove("version");
+                });
+            },
+            Unknown,
+            "pods get no label version",
+        ),
+        (
+            "a stateful set of v1 beside it",
+            |l| {
+                let mut other = l["items"][0].clone();
+                other["kind"] = json!("StatefulSet");
+                other["spec"]["template"]["metadata"]["labels"]["version"] = json!("v1");
+                l["items"].as_array_mut().unwrap().push(other);
+            },
+            Pending,
+            "StatefulSet order-service still wants",
+        ),
+    ];
+    for (name, trap, verdict, because) in traps {
+        let judgement = census("v2", Some(Ok(changed(trap))));
+        assert_eq!(judgement.verdict, *verdict, "{name}: {}", judgement.because);
+        assert!(judgement.because.contains(because), "{name}: {}", judgement.because);
+    }
+}
+
+#[test]
+fn what_is_not_the_consumers_does_not_hold_its_gate() {
+    type Change = (&'static str, fn(&mut Value));
+    let changes: &[Change] = &[
+        ("as recorded", |_| {}),
+        ("an old pod that has ended", |l| {
+            let mut pod = first_pod(l).clone();
+            pod["metadata"]["labels"]["version"] = json!("v1");
+            pod["status"]["phase"] = json!("Failed");
+            l["items"].as_array_mut().unwrap().push(pod);
+        }),
+        ("another application's pod of v1", |l| {
+            let mut pod = first_pod(l).clone();
+            pod["metadata"]["labels"] = json!({ "app": "other", "version": "v1" });
+            l["items"].as_array_mut().unwrap().push(pod);
+        }),
+        ("a service", |l| {
+            let service = json!({ "kind": "Service", "metadata": { "name": "order-service" } });
+            l["items"].as_array_mut().unwrap().push(service);
+        }),
+    ];
+    for (name, change) in changes {
+        let judgement = census("v2", Some(Ok(changed(change))));
+        assert_eq!(judgement.verdict, Pass, "{name}: {}", judgement.because);
+    }
+}
+
+#[test]
+fn no_data_is_never_a_pass() {
+    let mut broken: Vec<Option<Result<String, String>>> = vec![
+        None,
+        Some(Err("kubectl could not be started".into())),
+        Some(Ok(String::new())),
+        Some(Ok("null".into())),
+        Some(Ok("[]".into())),
+        Some(Ok("{}".into())),
+        Some(Ok("error: You must be logged in to the server".into())),
+        Some(Ok(r#"{"kind":"List","items":null}"#.into())),
+        Some(Ok(r#"{"kind":"List","items":[]}"#.into())),
+        Some(Ok(r#"{"kind":"List","items":[null]}"#.into())),
+        Some(Ok(r#"{"kind":"List","items":[{}]}"#.into())),
+        Some(Ok(r#"{"kind":"List","items":[{"kind":"Pod","metadata":{"name":"a"}}]}"#.into())),
+        Some(Ok(r#"{"kind":"Status","status":"Failure","code":403}"#.into())),
+    ];
+    let whole = recorded("08-only-v2");
+    // Everything that a broken connection could have cut off.
+    broken.extend((0..whole.trim_end().len()).step_by(97).map(|end| Some(Ok(whole[..end].to_string()))));
+    for evidence in broken {
+        let judgement = census("v2", evidence.clone());
+        assert_eq!(judgement.verdict, Unknown, "{evidence:?}");
+        assert!(!judgement.because.is_empty());
+    }
+    assert_eq!(census("", Some(Ok(whole.clone()))).verdict, Unknown);
+    for selector in ["", "app", "=x", "app=", "app in (order-service)", "!app", ","] {
+        let kubernetes = Kubernetes { selector: selector.into(), ..kubernetes() };
+        let condition = Condition::K8sOnlyVersion { want: "v2".into(), consumer: "o".into(), kubernetes };
+        let evidence = Evidence {
+            approvals: vec![],
+            sessions: sessions_of(&[]),
+            kubernetes: BTreeMap::from([("o".to_string(), Ok(whole.clone()))]),
+        };
+        assert_eq!(judge(&gate(condition), &evidence).verdict, Unknown, "{selector}");
+    }
+    for seen in [Sessions::NotKnowable("SQLite has no sessions".into()), Sessions::Masked("no PROCESS".into())] {
+        assert_eq!(sessions(consumers(), seen).verdict, Unknown);
+    }
+    for listed in [vec![], vec![consumer("metabase", None, Some("metabase"))], vec![consumer("mute", None, None)]] {
+        for seen in [sessions_of(&[]), sessions_of(&[("metabase", "")]), sessions_of(&[("app", "order-service/v2")])] {
+            assert_eq!(sessions(listed.clone(), seen).verdict, Unknown);
+        }
+    }
+    for want in [None, Some(String::new())] {
+        let gate = gate(Condition::DbSessions { want, consumers: consumers() });
+        let seen = sessions_of(&[("app", "order-service/v2"), ("app", "order-service/")]);
+        let evidence = Evidence { approvals: vec![], sessions: seen, kubernetes: BTreeMap::new() };
+        assert_eq!(judge(&gate, &evidence).verdict, Unknown);
+    }
+    // A plan whose digest is missing is nobody's plan.
+    let nameless = Gate { digest: String::new(), ..gate(Condition::Approval) };
+    let evidence = Evidence {
+        approvals: vec![approval("approval", "anna", "")],
+        sessions: sessions_of(&[]),
+        kubernetes: BTreeMap::new(),
+    };
+    assert_eq!(judge(&nameless, &evidence).verdict, Pending);
+}
+
+#[test]
+fn sessions_hold_the_gate_until_only_the_wanted_version_is_connected() {
+    type Row = (&'static [(&'static str, &'static str)], Verdict, &'static str);
+    let rows: &[Row] = &[
+        (&[("app", "order-service/v2")], Pass, "1 session of v2 and none of another version"),
+        (&[("app", "order-service/v2"), ("billing_v2", "")], Pass, "2 sessions of v2"),
+        // What follows a blank is the process's own business; so are our own sessions.
+        (&[("app", "order-service/v2 worker 3"), ("admin", "lockkeeper run"), ("metabase", "x")], Pass, "1 session"),
+        (&[("app", "order-service/v2"), ("app", "order-service/v1")], Pending, "1 session of another version than v2"),
+        (&[("app", "order-service/v1 worker"), ("app", "order-service/v2")], Pending, "of v1: user `app`"),
+        (&[("app", "order-service/v2"), ("billing_v1", "")], Pending, "of v1: user `billing_v1`"),
+        (&[("app", "order-service/v3")], Pending, "of v3"),
+        (&[("app", "order-service/v2x")], Pending, "of v2x"),
+        (
+            &[("app", "order-service/v2"), ("root", "psql")],
+            Unknown,
+            "a session of no listed consumer, user `root`, application `psql`: list it in change.toml",
+        ),
+        (&[("app", "order-service/v2"), ("root", "")], Unknown, "no listed consumer, user `root`:"),
+        (&[("app", "order-service/"), ("app", "order-service/v2")], Unknown, "no listed consumer"),
+        // A contrary session counts more than a missing one: an approval must not open this.
+        (&[("root", "psql"), ("app", "order-service/v1")], Pending, "of v1"),
+        // Nobody there is no evidence that the old version is gone.
+        (&[], Unknown, "no session of v2 is connected either"),
+        (&[("metabase", ""), ("admin", "lockkeeper run")], Unknown, "no session of v2 is connected either"),
+    ];
+    for (seen, verdict, because) in rows {
+        let judgement = sessions(consumers(), sessions_of(seen));
+        assert_eq!(judgement.verdict, *verdict, "{seen:?}: {}", judgement.because);
+        assert!(judgement.because.contains(because), "{seen:?}: {}", judgement.because);
+        serde_json::from_str::<Value>(&judgement.observed).unwrap();
+    }
+}
+
+#[test]
+fn a_pattern_without_a_version_does_not_hide_an_old_session() {
+    // The user is the same for every version: a session that does not set its name may be an old one's.
+    let both = || vec![consumer("order-service", Some("order-service/{version}"), Some("app"))];
+    let judgement = sessions(both(), sessions_of(&[("app", "order-service/v2"), ("app", "")]));
+    assert_eq!(judgement.verdict, Unknown);
+    assert!(judgement.because.contains("does not tell its version"), "{}", judgement.because);
+
+    // Name and user contradict each other: the one that speaks against it counts.
+    let both = vec![consumer("order-service", Some("order-service/{version}"), Some("app_{version}"))];
+    for seen in [[("app_v1", "order-service/v2")], [("app_v2", "order-service/v1")]] {
+        assert_eq!(sessions(both.clone(), sessions_of(&seen)).verdict, Pending);
+    }
+
+    // The pattern with more literal text knows better, in either order.
+    let mut two =
+        vec![consumer("order", Some("order-{version}"), None), consumer("r", Some("order-report-{version}"), None)];
+    for _ in 0..2 {
+        assert_eq!(sessions(two.clone(), sessions_of(&[("app", "order-report-v2")])).verdict, Pass);
+        assert_eq!(sessions(two.clone(), sessions_of(&[("app", "order-report-v1")])).verdict, Pending);
+        two.reverse();
+    }
+}
+
+fn approval(gate: &str, by: &str, reason: &str) -> Approval {
+    Approval {
+        gate: gate.into(),
+        by: by.into(),
+        reason: reason.into(),
+        digest: DIGEST.into(),
+        at: "2026-01-01T00:00:00Z".into(),
+    }
+}
+
+fn approve(gate: &Gate, approvals: Vec<Approval>, sessions: Sessions) -> Judgement {
+    judge(gate, &Evidence { approvals, sessions, kubernetes: BTreeMap::new() })
+}
+
+#[test]
+fn an_approval_is_bound_to_the_plan_and_to_its_gate() {
+    let gate = gate(Condition::Approval);
+    let nothing = || Sessions::NotKnowable("none".into());
+    let judgement = approve(&gate, vec![approval("approval", "anna", "window agreed")], nothing());
+    assert_eq!((judgement.verdict, judgement.because.as_str()), (Pass, "anna approved it: window agreed"));
+
+    let other = Approval { digest: "0000".into(), ..approval("approval", "anna", "") };
+    let judgement = approve(&gate, vec![other], nothing());
+    assert_eq!(judgement.verdict, Pending);
+    assert!(judgement.because.contains("the plan has changed since"), "{}", judgement.because);
+
+    for approvals in [vec![], vec![approval("db_sessions", "anna", "")], vec![approval("approval", " ", "")]] {
+        assert_eq!(approve(&gate, approvals, nothing()).verdict, Pending);
+    }
+}
+
+#[test]
+fn a_persons_word_replaces_missing_evidence_and_never_contrary_evidence() {
+    let gate = gate(Condition::DbSessions { want: Some("v2".into()), consumers: consumers() });
+    let word = || vec![approval("db_sessions", "anna", "all of them are stopped")];
+    let unknown = || Sessions::NotKnowable("SQLite does not know its sessions".into());
+
+    let judgement = approve(&gate, word(), unknown());
+    assert_eq!(judgement.verdict, Pass);
+    assert_eq!(
+        judgement.because,
+        "anna approved it: all of them are stopped, although SQLite does not know its sessions"
+    );
+    serde_json::from_str::<Value>(&judgement.observed).unwrap();
+
+    // The general approval is for the plan, not for what could not be seen.
+    assert_eq!(approve(&gate, vec![approval("approval", "anna", "")], unknown()).verdict, Unknown);
+    let stale = vec![Approval { digest: "0000".into(), ..approval("db_sessions", "anna", "") }];
+    assert_eq!(approve(&gate, stale, unknown()).verdict, Unknown);
+
+    let contrary = sessions_of(&[("app", "order-service/v1"), ("root", "psql")]);
+    assert_eq!(approve(&gate, word(), contrary).verdict, Pending);
+    let mut pods = BTreeMap::new();
+    pods.insert("order-service".to_string(), Ok(recorded("07-one-old-terminating")));
+    let condition =
+        Condition::K8sOnlyVersion { want: "v2".into(), consumer: "order-service".into(), kubernetes: kubernetes() };
+    let gate = self::gate(condition);
+    let approvals = vec![approval("k8s_only_version:order-service", "anna", "")];
+    let evidence = Evidence { approvals, sessions: unknown(), kubernetes: pods };
+    assert_eq!(judge(&gate, &evidence).verdict, Pending);
+}
+
+#[test]
+fn contract_alone_has_gates() {
+    let mut settings = Settings { new_version: Some("v2".into()), consumers: consumers(), ..Settings::default() };
+    settings.consumers[0].kubernetes = Some(kubernetes());
+    let plan = plan(Dialect::Postgres, settings);
+    for phase in [Phase::Expand, Phase::Backfill] {
+        assert_eq!(gates_of(&plan, phase), []);
+    }
+    let names: Vec<String> = gates_of(&plan, Phase::Contract).into_iter().map(|gate| gate.name).collect();
+    assert_eq!(names, ["approval", "db_sessions", "k8s_only_version:order-service"]);
+}
+
+#[test]
+fn session_names_are_no_evidence_where_the_server_has_none() {
+    let settings = Settings { new_version: Some("v2".into()), consumers: consumers(), ..Settings::default() };
+    let gates = gates_of(&plan(Dialect::Mysql, settings), Phase::Contract);
+    let Condition::DbSessions { consumers, .. } = &gates[1].condition else { panic!("{gates:?}") };
+    assert_eq!(consumers[0].application_name, None);
+    assert_eq!(consumers[1].user.as_deref(), Some("billing_{version}"));
+}
+
+#[tokio::test]
+async fn a_file_of_evidence_grows_too_old() {
+    use lockkeeper::gate::evidence::kubernetes::collect;
+    use std::time::{Duration, SystemTime};
+
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("pods.json"), recorded("08-only-v2")).unwrap();
+    let mut settings = Settings { new_version: Some("v2".into()), consumers: consumers(), ..Settings::default() };
+    settings.consumers[0].kubernetes = Some(Kubernetes { evidence: Some("pods.json".into()), ..kubernetes() });
+    settings.consumers[1].kubernetes = Some(Kubernetes { evidence: Some("gone.json".into()), ..kubernetes() });
+    let plan = plan(Dialect::Postgres, settings);
+
+    let now = SystemTime::now();
+    let evidence = collect(&plan, directory.path(), now).await;
+    assert_eq!(evidence["order-service"], Ok(recorded("08-only-v2")));
+    assert!(evidence["billing"].as_ref().unwrap_err().contains("gone.json cannot be read"), "{evidence:?}");
+    assert_eq!(evidence.len(), 2);
+
+    for (age, ok) in [(14 * 60, true), (16 * 60, false)] {
+        let evidence = collect(&plan, directory.path(), now + Duration::from_secs(age)).await;
+        assert_eq!(evidence["order-service"].is_ok(), ok, "{age}: {evidence:?}");
+    }
+    let late = collect(&plan, directory.path(), now + Duration::from_secs(3 * 3600 + 60)).await;
+    let why = late["order-service"].as_ref().unwrap_err();
+    assert!(why.contains("pods.json is 3 hours old, more than 15 minutes"), "{why}");
+    let early = collect(&plan, directory.path(), now - Duration::from_hours(1)).await;
+    assert!(early["order-service"].as_ref().unwrap_err().contains("dated in the future"));
+}
