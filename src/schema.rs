@@ -4,4 +4,4 @@ pub mod catalog;
 pub mod effect;
 
 pub use catalog::{Catalog, Table};
-pub use effect::{Blocks, Effect};
+pub use effect::{Blocks, Effect, effect};

@@ -12,4 +12,5 @@ pub mod statement;
 
 pub use change::{Assignment, Change, Column, Conjunct, Constraint, ConstraintKind, Index, Name};
 pub use dialect::Dialect;
+pub use split::comments;
 pub use statement::{Clause, Statement, Unread, line_column, read};

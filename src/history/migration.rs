@@ -1,5 +1,6 @@
 //! One versioned SQL unit, and the ordered history it stands in.
 
+use crate::error::Error;
 use crate::sql::{Dialect, Statement};
 
 /// Expand, backfill, contract, in that order.
@@ -30,7 +31,7 @@ pub struct Migration {
     /// The path as the user would type it.
     pub path: String,
     pub text: String,
-    /// The phase that its directory or its own comment names.
+    /// The phase that its directory names.
     pub phase: Option<Phase>,
     pub statements: Vec<Statement>,
 }
@@ -42,4 +43,6 @@ pub struct History {
     pub migrations: Vec<Migration>,
     /// What was found and assumed about the directory, one sentence each; the report prints it.
     pub notes: Vec<String>,
+    /// Files and directories that could not be read: the rest was judged without them.
+    pub unreadable: Vec<Error>,
 }

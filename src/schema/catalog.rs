@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sql::{Change, Column, Constraint, Dialect, Index, Name};
+use crate::sql::{Change, Column, Constraint, ConstraintKind, Dialect, Index, Name};
 
 /// A table as the history left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Table {
     pub triggers: Vec<String>,
     /// The number of the migration that created it.
     pub born: usize,
+    /// The columns that the migration being read added (folded names).
+    new_columns: Vec<String>,
+    /// The migration that `new_columns` speaks of.
+    new_columns_of: usize,
 }
 
 /// All tables known so far.
@@ -24,24 +28,49 @@ pub struct Catalog {
     dialect: Dialect,
     /// The number of the migration that is being read.
     migration: usize,
+    /// By folded name.
     tables: BTreeMap<Name, Table>,
+    /// The table of each index, both by folded name.
+    indexes: BTreeMap<String, Name>,
+    /// Tables that this migration puts in another one's place: the new name, and the table that takes it.
+    replacements: BTreeMap<Name, Name>,
 }
 
 impl Catalog {
     /// An empty catalog.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, migration: 0, tables: BTreeMap::new() }
+        Self { dialect, migration: 0, tables: BTreeMap::new(), indexes: BTreeMap::new(), replacements: BTreeMap::new() }
     }
 
-    /// From here on, changes belong to the migration of this number.
-    pub fn enter(&mut self, migration: usize) {
+    /// From here on, changes belong to the migration of this number, which holds `changes`.
+    pub fn enter<'a>(&mut self, migration: usize, changes: impl IntoIterator<Item = &'a Change>) {
         self.migration = migration;
+        self.replacements = BTreeMap::new();
+        for change in changes {
+            if let Change::RenameTable { table, to } = change {
+                self.replacements.insert(self.key(to), self.key(table));
+            }
+        }
+    }
+
+    /// Whose schema it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The table of this name, if the history told of it.
     pub fn table(&self, name: &Name) -> Option<&Table> {
-        let _ = self.dialect;
-        self.tables.get(name)
+        self.tables.get(&self.key(name))
+    }
+
+    /// The column of this name, if the history told of it.
+    pub fn column(&self, table: &Name, column: &str) -> Option<&Column> {
+        self.table(table)?.columns.iter().find(|known| self.same(&known.name, column))
+    }
+
+    /// The table that an index is on, if the history told of it.
+    pub fn table_of_index(&self, index: &Name) -> Option<&Name> {
+        Some(&self.tables.get(self.indexes.get(&self.fold(&index.name))?)?.name)
     }
 
     /// The migration that is being read created this table: nobody else uses it yet.
@@ -49,8 +78,240 @@ impl Catalog {
         self.table(name).is_some_and(|table| table.born == self.migration)
     }
 
-    /// Replays one change.
+    /// The migration that is being read added this column, or its whole table: nobody else uses it yet.
+    pub fn is_new_column(&self, table: &Name, column: &str) -> bool {
+        self.table(table).is_some_and(|known| {
+            known.born == self.migration
+                || (known.new_columns_of == self.migration && known.new_columns.contains(&self.fold(column)))
+        })
+    }
+
+    /// The migration that is being read puts another table in this one's place, with at least its columns:
+    /// who uses it goes on with the other. Both must be known.
+    pub fn is_replaced(&self, name: &Name) -> bool {
+        let replacement = self.replacements.get(&self.key(name)).and_then(|other| self.tables.get(other));
+        let (Some(old), Some(new)) = (self.table(name), replacement) else { return false };
+        let kept = |column: &Column| new.columns.iter().any(|other| self.same(&other.name, &column.name));
+        !old.columns.is_empty() && old.columns.iter().all(kept)
+    }
+
+    /// A NOT NULL, or a validated `CHECK (column IS NOT NULL)`: no row holds NULL, and none can be written.
+    pub fn proves_not_null(&self, table: &Name, column: &str) -> bool {
+        let Some(known) = self.table(table) else { return false };
+        let wanted = self.fold(&format!("{column}isnotnull"));
+        let checked = known.constraints.iter().any(|constraint| match &constraint.kind {
+            ConstraintKind::Check { expression } if !constraint.not_valid => {
+                let bare: String = expression.chars().filter(|c| !c.is_whitespace() && !"()\"`".contains(*c)).collect();
+                bare.eq_ignore_ascii_case(&wanted)
+            }
+            ConstraintKind::NotNull { column: named } if !constraint.not_valid => self.same(named, column),
+            _ => false,
+        });
+        checked || self.column(table, column).is_some_and(|column| column.not_null || column.primary_key)
+    }
+
+    /// Whether two column names mean the same column.
+    pub fn same(&self, a: &str, b: &str) -> bool {
+        match self.dialect {
+            Dialect::Postgres => a == b,
+            Dialect::Mysql | Dialect::Sqlite => a.eq_ignore_ascii_case(b),
+        }
+    }
+
+    /// Replays one change. What names a table that the history never told of changes nothing.
     pub fn apply(&mut self, change: &Change) {
-        let _ = change;
+        match change {
+            Change::CreateTable { table, columns, constraints, indexes, if_not_exists, .. } => {
+                if !(*if_not_exists && self.table(table).is_some()) {
+                    self.create(table, columns, constraints, indexes);
+                }
+            }
+            Change::DropTable { table, .. } => self.drop_table(table),
+            Change::RenameTable { table, to } => self.rename_table(table, to),
+            Change::CreateIndex { table, index, .. } => self.add_index(table, index),
+            Change::DropIndex { table, name, .. } => self.drop_index(table.as_ref(), name),
+            Change::DropTrigger { table: None, name, .. } => {
+                for table in self.tables.values_mut() {
+                    table.triggers.retain(|known| known != name);
+                }
+            }
+            other => self.alter(other),
+        }
+    }
+
+    /// Replays a change of one table's inside.
+    fn alter(&mut self, change: &Change) {
+        let (dialect, migration) = (self.dialect, self.migration);
+        let Some(table) = of_table(change).map(|name| self.key(name)).and_then(|key| self.tables.get_mut(&key)) else {
+            return;
+        };
+        let same = |a: &str, b: &str| fold(dialect, a) == fold(dialect, b);
+        match change {
+            Change::AddColumn { column, .. } => {
+                if table.columns.iter().any(|known| same(&known.name, &column.name)) {
+                    return;
+                }
+                if table.new_columns_of != migration {
+                    (table.new_columns_of, table.new_columns) = (migration, Vec::new());
+                }
+                table.new_columns.push(fold(dialect, &column.name));
+                table.columns.push(column.clone());
+            }
+            Change::DropColumn { column, .. } => {
+                table.columns.retain(|known| !same(&known.name, column));
+                table.indexes.retain(|index| !index.columns.iter().any(|known| same(known, column)));
+            }
+            Change::RenameColumn { column, to, .. } => rename_column(table, column, to, same),
+            Change::AddConstraint { constraint, .. } => table.constraints.push(constraint.clone()),
+            Change::DropConstraint { name, .. } => {
+                table.constraints.retain(|known| !known.name.as_deref().is_some_and(|known| same(known, name)));
+            }
+            Change::ValidateConstraint { name, .. } => {
+                for constraint in &mut table.constraints {
+                    if constraint.name.as_deref().is_some_and(|known| same(known, name)) {
+                        constraint.not_valid = false;
+                    }
+                }
+            }
+            Change::CreateTrigger { name, .. } => table.triggers.push(name.clone()),
+            Change::DropTrigger { name, .. } => table.triggers.retain(|known| known != name),
+            Change::ChangeType { column, .. }
+            | Change::SetNotNull { column, .. }
+            | Change::DropNotNull { column, .. }
+            | Change::SetDefault { column, .. }
+            | Change::DropDefault { column, .. } => {
+                if let Some(known) = table.columns.iter_mut().find(|known| same(&known.name, column)) {
+                    alter_column(known, change);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn create(&mut self, name: &Name, columns: &[Column], constraints: &[Constraint], indexes: &[Index]) {
+        let table = Table {
+            name: name.clone(),
+            columns: columns.to_vec(),
+            constraints: constraints.to_vec(),
+            indexes: Vec::new(),
+            triggers: Vec::new(),
+            born: self.migration,
+            new_columns: Vec::new(),
+            new_columns_of: self.migration,
+        };
+        self.tables.insert(self.key(name), table);
+        for index in indexes {
+            self.add_index(name, index);
+        }
+    }
+
+    fn drop_table(&mut self, name: &Name) {
+        let Some(table) = self.tables.remove(&self.key(name)) else { return };
+        for index in table.indexes.iter().filter_map(|index| index.name.as_deref()) {
+            self.indexes.remove(&self.fold(index));
+        }
+    }
+
+    fn rename_table(&mut self, name: &Name, to: &Name) {
+        let Some(mut table) = self.tables.remove(&self.key(name)) else { return };
+        // PostgreSQL's RENAME TO names no schema: the table stays where it is.
+        let to = Name { schema: to.schema.clone().or(name.schema.clone()), name: to.name.clone() };
+        let key = self.key(&to);
+        table.name = to;
+        for index in table.indexes.iter().filter_map(|index| index.name.as_deref()) {
+            self.indexes.insert(self.fold(index), key.clone());
+        }
+        self.tables.insert(key, table);
+    }
+
+    fn add_index(&mut self, table: &Name, index: &Index) {
+        let key = self.key(table);
+        let Some(known) = self.tables.get_mut(&key) else { return };
+        known.indexes.push(index.clone());
+        if let Some(name) = &index.name {
+            self.indexes.insert(fold(self.dialect, name), key);
+        }
+    }
+
+    fn drop_index(&mut self, table: Option<&Name>, index: &Name) {
+        let folded = self.fold(&index.name);
+        let found = self.indexes.remove(&folded);
+        let Some(key) = table.map(|name| self.key(name)).or(found) else { return };
+        let dialect = self.dialect;
+        if let Some(table) = self.tables.get_mut(&key) {
+            table.indexes.retain(|known| known.name.as_deref().map(|name| fold(dialect, name)) != Some(folded.clone()));
+        }
+    }
+
+    fn fold(&self, name: &str) -> String {
+        fold(self.dialect, name)
+    }
+
+    /// The name under which a table is kept: without the schema that is searched anyway.
+    fn key(&self, name: &Name) -> Name {
+        let usual = match self.dialect {
+            Dialect::Postgres => Some("public"),
+            Dialect::Sqlite => Some("main"),
+            Dialect::Mysql => None,
+        };
+        let schema = name.schema.as_deref().map(|schema| self.fold(schema));
+        Name { schema: schema.filter(|schema| Some(schema.as_str()) != usual), name: self.fold(&name.name) }
+    }
+}
+
+fn fold(dialect: Dialect, name: &str) -> String {
+    match dialect {
+        Dialect::Postgres => name.to_string(),
+        Dialect::Mysql | Dialect::Sqlite => name.to_ascii_lowercase(),
+    }
+}
+
+/// The table whose inside a change alters.
+fn of_table(change: &Change) -> Option<&Name> {
+    match change {
+        Change::AddColumn { table, .. }
+        | Change::DropColumn { table, .. }
+        | Change::RenameColumn { table, .. }
+        | Change::ChangeType { table, .. }
+        | Change::SetNotNull { table, .. }
+        | Change::DropNotNull { table, .. }
+        | Change::SetDefault { table, .. }
+        | Change::DropDefault { table, .. }
+        | Change::AddConstraint { table, .. }
+        | Change::DropConstraint { table, .. }
+        | Change::ValidateConstraint { table, .. }
+        | Change::CreateTrigger { table, .. }
+        | Change::DropTrigger { table: Some(table), .. } => Some(table),
+        _ => None,
+    }
+}
+
+fn alter_column(column: &mut Column, change: &Change) {
+    match change {
+        Change::ChangeType { to, .. } => column.data_type.clone_from(to),
+        Change::SetNotNull { .. } => column.not_null = true,
+        Change::DropNotNull { .. } => column.not_null = false,
+        Change::SetDefault { expression, .. } => column.default = Some(expression.clone()),
+        Change::DropDefault { .. } => column.default = None,
+        _ => {}
+    }
+}
+
+fn rename_column(table: &mut Table, from: &str, to: &str, same: impl Fn(&str, &str) -> bool) {
+    let rename = |name: &mut String| {
+        if same(name, from) {
+            *name = to.to_string();
+        }
+    };
+    table.columns.iter_mut().for_each(|column| rename(&mut column.name));
+    table.indexes.iter_mut().flat_map(|index| &mut index.columns).for_each(rename);
+    for constraint in &mut table.constraints {
+        match &mut constraint.kind {
+            ConstraintKind::ForeignKey { columns, .. }
+            | ConstraintKind::Unique { columns }
+            | ConstraintKind::PrimaryKey { columns } => columns.iter_mut().for_each(rename),
+            ConstraintKind::NotNull { column } => rename(column),
+            ConstraintKind::Check { .. } | ConstraintKind::Exclude => {}
+        }
     }
 }

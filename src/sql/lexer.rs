@@ -59,13 +59,15 @@ pub(super) struct Lexer<'a> {
     delimiter: &'a str,
     /// We are between `/*!` and its `*/`.
     executed: bool,
+    /// The comments passed so far.
+    comments: Vec<Range<usize>>,
 }
 
 impl<'a> Lexer<'a> {
     /// A lexer at the start of `text`, behind a byte order mark if there is one.
     pub(super) fn new(text: &'a str, dialect: Dialect) -> Self {
         let position = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { text, dialect, position, delimiter: ";", executed: false }
+        Self { text, dialect, position, delimiter: ";", executed: false, comments: Vec::new() }
     }
 
     /// The next token; `None` at the end.
@@ -126,6 +128,11 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// All comments of what was read, with their marks.
+    pub(super) fn into_comments(self) -> Vec<Range<usize>> {
+        self.comments
+    }
+
     fn rest(&self) -> &'a str {
         &self.text[self.position..]
     }
@@ -148,7 +155,10 @@ impl<'a> Lexer<'a> {
                 }
                 [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] if self.dialect == Dialect::Mysql => return None,
                 [b'/', b'*', ..] => match self.comment_end() {
-                    Some(end) => self.position = end,
+                    Some(end) => {
+                        self.comments.push(self.position..end);
+                        self.position = end;
+                    }
                     None => return Some(self.token(Kind::Unterminated, self.text.len())),
                 },
                 _ => return None,
@@ -157,7 +167,9 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_line(&mut self) {
-        self.position = self.rest().find('\n').map_or(self.text.len(), |at| self.position + at);
+        let end = self.rest().find('\n').map_or(self.text.len(), |at| self.position + at);
+        self.comments.push(self.position..end);
+        self.position = end;
     }
 
     /// Where the block comment at the position ends. PostgreSQL nests them; SQLite lets the end of

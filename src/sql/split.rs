@@ -14,6 +14,15 @@ pub(super) struct Piece {
 
 /// Cuts a whole file. Every token but terminators and `DELIMITER` lines is in exactly one piece.
 pub(super) fn pieces(text: &str, dialect: Dialect) -> Vec<Piece> {
+    cut(text, dialect).0
+}
+
+/// The byte ranges of a file's comments, with their marks, in order. What looks like a comment inside a string is none.
+pub fn comments(text: &str, dialect: Dialect) -> Vec<Range<usize>> {
+    cut(text, dialect).1
+}
+
+fn cut(text: &str, dialect: Dialect) -> (Vec<Piece>, Vec<Range<usize>>) {
     let mut lexer = Lexer::new(text, dialect);
     let mut pieces = Vec::new();
     let mut tokens: Vec<Token> = Vec::new();
@@ -43,7 +52,7 @@ pub(super) fn pieces(text: &str, dialect: Dialect) -> Vec<Piece> {
         }
     }
     finish(&mut pieces, &mut tokens, &mut body);
-    pieces
+    (pieces, lexer.into_comments())
 }
 
 fn finish(pieces: &mut Vec<Piece>, tokens: &mut Vec<Token>, body: &mut Body) {

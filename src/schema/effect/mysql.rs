@@ -1,0 +1,101 @@
+//! MySQL 8 and MariaDB 10.11. Where the two differ, the dearer one counts.
+//!
+//! Even an INSTANT change waits for open transactions on its table, and whoever comes after it waits behind it.
+
+use super::{Blocks, Effect, Type};
+use crate::schema::Catalog;
+use crate::sql::{Change, Column, ConstraintKind, Name};
+
+pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
+    Some(match change {
+        Change::AddColumn { table, column, .. } => add_column(table, column),
+        Change::DropColumn { table, .. }
+        | Change::RenameColumn { table, .. }
+        | Change::SetDefault { table, .. }
+        | Change::DropDefault { table, .. }
+        | Change::DropConstraint { table, .. } => instant(table),
+        Change::DropTable { table, .. } | Change::RenameTable { table, .. } => {
+            Effect::new("EXCLUSIVE METADATA LOCK", Blocks::ReadsAndWrites, [table.clone()])
+        }
+        Change::ChangeType { table, column, to } => match before.column(table, column) {
+            Some(old) if is_free(&old.data_type, to) => instant(table),
+            _ => copy(table),
+        },
+        Change::SetNotNull { table, column } if before.proves_not_null(table, column) => instant(table),
+        Change::SetNotNull { table, .. } | Change::DropNotNull { table, .. } => in_place(table).rewriting(true),
+        Change::AddConstraint { table, constraint } => match &constraint.kind {
+            ConstraintKind::ForeignKey { references, .. } => {
+                let mut effect = copy(table);
+                effect.tables.extend((references != table).then(|| references.clone()));
+                effect
+            }
+            ConstraintKind::Check { .. } => copy(table),
+            ConstraintKind::PrimaryKey { .. } => in_place(table).rewriting(true),
+            _ => in_place(table).scanning(true),
+        },
+        Change::CreateIndex { table, .. } => in_place(table).scanning(true),
+        Change::DropIndex { table: Some(table), .. } => in_place(table),
+        Change::Update { table, .. } | Change::Delete { table, .. } => {
+            Effect::new("X ROW LOCKS", Blocks::WritesToTouchedRows, [table.clone()]).scanning(true)
+        }
+        _ => return None,
+    })
+}
+
+fn instant(table: &Name) -> Effect {
+    Effect::new("ALGORITHM=INSTANT", Blocks::Nobody, [table.clone()])
+}
+
+fn in_place(table: &Name) -> Effect {
+    Effect::new("ALGORITHM=INPLACE, LOCK=NONE", Blocks::Nobody, [table.clone()])
+}
+
+fn copy(table: &Name) -> Effect {
+    Effect::new("ALGORITHM=COPY, LOCK=SHARED", Blocks::Writes, [table.clone()]).rewriting(true).scanning(true)
+}
+
+fn add_column(table: &Name, column: &Column) -> Effect {
+    // MariaDB adds an inline CHECK instantly, MySQL copies; an inline REFERENCES is ignored by MySQL, MariaDB copies.
+    if column.identity || column.generated || column.check || column.references.is_some() {
+        copy(table)
+    } else if column.unique || column.primary_key {
+        in_place(table).scanning(true)
+    } else {
+        instant(table)
+    }
+}
+
+/// Whether a column of type `old` becomes `new` without a copy: the same type, or a longer VARCHAR whose length
+/// still takes as many bytes (four bytes a character, as in utf8mb4).
+fn is_free(old: &str, new: &str) -> bool {
+    let (old, new) = (Type::read(old), Type::read(new));
+    let shortest_with_two_length_bytes = 64;
+    match (old.arguments.as_slice(), new.arguments.as_slice()) {
+        _ if old == new => true,
+        ([from], [to]) if old.name == "varchar" && new.name == "varchar" => {
+            from <= to && (*to < shortest_with_two_length_bytes || *from >= 256)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_type_changes_are_those_that_were_measured() {
+        let table = [
+            ("varchar(10)", "VARCHAR(63)", true),
+            ("varchar(10)", "varchar(64)", false),
+            ("varchar(300)", "varchar(400)", true),
+            ("varchar(20)", "varchar(10)", false),
+            ("int", "int", true),
+            ("int", "bigint", false),
+            ("char(10)", "char(20)", false),
+        ];
+        for (old, new, expected) in table {
+            assert_eq!(is_free(old, new), expected, "{old} to {new}");
+        }
+    }
+}
