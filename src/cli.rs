@@ -2,8 +2,12 @@
 //!
 //! stdout is data, stderr is talk; whether either is coloured is decided here, once.
 
+pub mod approve;
 pub mod explain;
 pub mod rules;
+pub mod run;
+pub mod status;
+pub mod target;
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
@@ -32,8 +36,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Approve(approve::Args),
     Explain(explain::Args),
     Rules(rules::Args),
+    Run(run::Args),
+    Status(status::Args),
 }
 
 /// What `--color` says.
@@ -44,6 +51,15 @@ enum Color {
     Never,
 }
 
+/// How a command prints its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
 /// What every command is given besides its own arguments.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -51,6 +67,8 @@ pub struct Context {
     pub stdout_color: bool,
     /// Paint what goes to stderr.
     pub stderr_color: bool,
+    /// Somebody watches stderr.
+    pub stderr_terminal: bool,
     /// What `--config` says.
     pub config: Option<PathBuf>,
 }
@@ -88,6 +106,8 @@ pub fn main() -> ExitCode {
     let context = Context {
         stdout_color: paint(cli.color, io::stdout().is_terminal(), variable),
         stderr_color: paint(cli.color, io::stderr().is_terminal(), variable),
+        // A log of CI is no place for a bar, even where CI has a terminal.
+        stderr_terminal: io::stderr().is_terminal() && variable("CI").is_none(),
         config: cli.config,
     };
     // Only progress and events are painted with `colored`, and they go to stderr.
@@ -100,8 +120,11 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, context: &Context) -> Result<u8> {
     match command {
+        Command::Approve(args) => approve::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
         Command::Rules(args) => rules::run(&args, context),
+        Command::Run(args) => run::run(&args, context),
+        Command::Status(args) => status::run(&args, context),
     }
 }
 

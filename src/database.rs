@@ -115,7 +115,7 @@ impl DatabaseError {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a statement waits for a lock: the queue that it stands in also holds back the application.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection to one of the three.
 pub enum Connection {
@@ -254,6 +254,36 @@ pub async fn sessions<S: Session>(session: &mut S) -> Result<SeenSessions, Datab
             "SQLite has no sessions to ask for: any process may hold the file open".to_string(),
         )),
     }
+}
+
+/// About how many rows `table` has: what the server's planner believes, because counting would read them all.
+/// `None` where it believes nothing; SQLite keeps no number and counts.
+///
+/// # Errors
+/// What the database said.
+pub async fn estimate_rows<S: Session>(session: &mut S, table: &Name) -> Result<Option<u64>, DatabaseError> {
+    let dialect = session.dialect();
+    let table = dialect.quote_name(table);
+    let rows = match dialect {
+        // The planner corrects stale statistics by the file's size of today.
+        Dialect::Postgres => session.query(&format!("EXPLAIN SELECT 1 FROM {table}"), &[]).await?,
+        Dialect::Mysql => session.query(&format!("EXPLAIN SELECT * FROM {table}"), &[]).await?,
+        Dialect::Sqlite => session.query(&format!("SELECT count(*) FROM {table}"), &[]).await?,
+    };
+    let number = match dialect {
+        Dialect::Postgres => text(rows.first(), 0)
+            .split_once(" rows=")
+            .and_then(|(_, rest)| rest.split(' ').next().and_then(|number| number.parse().ok())),
+        // id, select_type, table, [partitions,] type, possible_keys, key, key_len, ref, rows, ...
+        Dialect::Mysql => rows.first().and_then(|row| {
+            row.iter().rev().find_map(|value| match value {
+                Value::Int(number) => u64::try_from(*number).ok(),
+                _ => None,
+            })
+        }),
+        Dialect::Sqlite => text(rows.first(), 0).parse().ok(),
+    };
+    Ok(number)
 }
 
 /// The server's name and version, for people: `PostgreSQL 15.18`.

@@ -1,1 +1,4 @@
 //! Findings, plans, events and status as text or JSON. Only this room knows colour and JSON shapes.
+
+pub mod progress;
+pub mod status;

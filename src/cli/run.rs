@@ -1,0 +1,193 @@
+//! `lockkeeper run`: carries a phased change out, or goes on with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::target::{self, Target};
+use super::{Context, block_on};
+use crate::database;
+use crate::error::{Error, Kind, Result, exit_code};
+use crate::plan::Phase;
+use crate::report::progress::Progress;
+use crate::run::{self, HeldBy, Lease, Ledger, Outcome, Request};
+
+/// Run a phased change through its phases and gates, or go on after a crash
+///
+/// The ledger in the target database remembers how far earlier runs got: whatever was killed, the same
+/// command goes on. Waits at a closed gate only with --wait; otherwise exits with 3.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    target: target::Args,
+
+    /// Run only this phase; the ones before it must be finished
+    #[arg(long, value_enum)]
+    phase: Option<PhaseWord>,
+
+    /// Wait at a closed gate, or for another runner, instead of exiting with 3
+    #[arg(long)]
+    wait: bool,
+
+    /// Seconds between two looks at what --wait waits for
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    interval: u64,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum PhaseWord {
+    Expand,
+    Backfill,
+    Contract,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    block_on(go(args, context))
+}
+
+async fn go(args: &Args, context: &Context) -> Result<u8> {
+    let Target { plan, directory, url, mut session } = target::open(&args.target, context).await?;
+    let stop = stop_on_signals(context.clone());
+    let wait = args.wait.then(|| Duration::from_secs(args.interval));
+    let asked_to_stop = || stop.load(Ordering::SeqCst);
+    let ledger = Ledger::open(&mut session).await?;
+    let Some(lease) = take_lease(&mut session, &ledger, wait, &asked_to_stop, context).await? else {
+        return Ok(exit_code::INTERRUPTED);
+    };
+    let heartbeat = tokio::spawn(keep_alive(url, ledger.clone(), lease.clone()));
+    let request = Request {
+        plan: &plan,
+        directory,
+        phase: args.phase.map(|word| match word {
+            PhaseWord::Expand => Phase::Expand,
+            PhaseWord::Backfill => Phase::Backfill,
+            PhaseWord::Contract => Phase::Contract,
+        }),
+        wait,
+        stop: &asked_to_stop,
+    };
+    let mut progress = Progress::new(context.stderr_terminal);
+    let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |event| {
+        progress.event(&event, &mut |line| context.say(line));
+    })
+    .await;
+    heartbeat.abort();
+    // On a lost connection the lease ends by itself.
+    let _ = ledger.release(&mut session, &lease).await;
+    Ok(match outcome? {
+        Outcome::Finished => exit_code::CLEAN,
+        Outcome::Waiting(_) => {
+            context.say("waiting at a gate: run the same command again, or with --wait\n");
+            exit_code::WAITING
+        }
+        Outcome::Interrupted => {
+            context.say("interrupted; what is done is in the ledger: run the same command to go on\n");
+            exit_code::INTERRUPTED
+        }
+    })
+}
+
+/// Takes the lease; `None` when the user interrupted the wait for it.
+async fn take_lease(
+    session: &mut database::Connection,
+    ledger: &Ledger,
+    wait: Option<Duration>,
+    stop: &(dyn Fn() -> bool + Sync),
+    context: &Context,
+) -> Result<Option<Lease>> {
+    let me = holder();
+    let mut dead: Option<String> = None;
+    let mut told = String::new();
+    loop {
+        let taken = ledger.acquire(session, &me, dead.as_deref()).await;
+        let held = match taken {
+            Ok(Ok(lease)) => return Ok(Some(lease)),
+            Ok(Err(held)) => held,
+            // The holder is writing at this moment.
+            Err(error) if error.kind == database::DatabaseErrorKind::LockTimeout => {
+                HeldBy { holder: "a runner that is writing".to_string(), until: String::new() }
+            }
+            Err(error) => return Err(Error::new(Kind::Connection, "the ledger's lease cannot be taken").because(error)),
+        };
+        if dead.is_none() && is_gone(&held.holder, &me) {
+            dead = Some(held.holder);
+            continue;
+        }
+        let sentence = format!("another runner holds the lease: {}", held.holder);
+        let Some(pause) = wait else {
+            return Err(Error::new(Kind::Waiting, sentence).hint(format!(
+                "if it was killed, its lease ends by itself at {} UTC: run again then, or with --wait",
+                held.until
+            )));
+        };
+        if told != sentence {
+            context.say(&format!("{sentence}; waiting\n"));
+            told = sentence;
+        }
+        if !run::sleep(pause, stop).await {
+            return Ok(None);
+        }
+    }
+}
+
+/// Who we are, for people and for a later runner on this machine.
+fn holder() -> String {
+    let host = nix::unistd::gethostname()
+        .map_or_else(|_| "unknown host".to_string(), |name| name.to_string_lossy().into_owned());
+    format!("pid {} on {host}{}", std::process::id(), namespace())
+}
+
+/// Containers share host names but not process numbers: the namespace tells them apart.
+fn namespace() -> String {
+    std::fs::read_link("/proc/self/ns/pid").map_or_else(|_| String::new(), |link| format!(" {}", link.display()))
+}
+
+/// A holder on this machine and in this process namespace whose process is no more.
+fn is_gone(holder: &str, me: &str) -> bool {
+    let (Some(theirs), Some(ours)) = (holder.split_once(" on "), me.split_once(" on ")) else { return false };
+    let Some(pid) = theirs.0.strip_prefix("pid ").and_then(|pid| pid.parse::<i32>().ok()) else { return false };
+    let gone = || nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
+    theirs.1 == ours.1 && !namespace().is_empty() && gone()
+}
+
+/// Renews the lease from a connection of its own while a long statement runs. Its failures are not told:
+/// the lease then ends, and the next write of this run says so.
+async fn keep_alive(url: String, ledger: Ledger, lease: Lease) {
+    let mut connection = None;
+    loop {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        if connection.is_none() {
+            connection = database::connect(&url, "lockkeeper lease").await.ok();
+        }
+        if let Some(session) = &mut connection
+            && ledger.renew(session, &lease).await.is_err()
+        {
+            connection = None;
+        }
+    }
+}
+
+/// A flag that ctrl-c and SIGTERM raise; the second one ends the process at once, which is as safe as a crash.
+fn stop_on_signals(context: Context) -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if flag.swap(true, Ordering::SeqCst) {
+                #[expect(clippy::exit, reason = "the user asked twice, and the ledger is made for it")]
+                std::process::exit(i32::from(exit_code::INTERRUPTED));
+            }
+            context.say("finishing what is at hand; once more to stop at once\n");
+        }
+    });
+    stop
+}

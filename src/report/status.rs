@@ -1,0 +1,108 @@
+//! How far a phased change got, as a table or as JSON.
+
+use serde_json::json;
+
+use crate::plan::{Action, Phase, Step};
+use crate::run::{State, Status, StepRecord};
+
+/// The table that a DBA reads.
+pub fn text(status: &Status<'_>) -> String {
+    let plan = status.plan;
+    let mut text = format!("{} ({}), digest {}\n", plan.name, plan.dialect, &plan.digest[..12]);
+    text += &match &status.record {
+        None => "not begun\n".to_string(),
+        Some(record) => {
+            let changed = if record.digest == plan.digest { "" } else { "; its files changed since" };
+            let end = record.finished_at.as_ref().map_or("not finished".to_string(), |at| format!("finished {at} UTC"));
+            format!("begun {} UTC, {end}{changed}\n", record.started_at.as_deref().unwrap_or("?"))
+        }
+    };
+    for phase in Phase::ALL {
+        let steps: Vec<(&Step, Option<&StepRecord>)> = of_phase(status, phase).collect();
+        if steps.is_empty() {
+            continue;
+        }
+        text += &format!("\n{}\n", phase.name());
+        let done = steps.iter().all(|(_, record)| record.is_some_and(|record| record.state == State::Done));
+        for judgement in status.judgements.iter().filter(|(of, _)| *of == phase && !done).flat_map(|(_, all)| all) {
+            text += &format!("  gate {}: {}, {}\n", judgement.gate, judgement.verdict.name(), judgement.because);
+        }
+        for (step, record) in steps {
+            text += &format!("  {:<12} {:<8}{}  {}\n", step.id, state(record), rows(step, record), one_line(&step.sql));
+            if let Some(problem) = record.and_then(|record| record.problem.as_ref()) {
+                text += &format!("  {:<12} last problem: {problem}\n", "");
+            }
+        }
+    }
+    text
+}
+
+/// One JSON object.
+pub fn json(status: &Status<'_>) -> String {
+    let plan = status.plan;
+    let phases: Vec<_> = Phase::ALL
+        .into_iter()
+        .filter(|phase| of_phase(status, *phase).next().is_some())
+        .map(|phase| {
+            let gates = status.judgements.iter().filter(|(of, _)| *of == phase).flat_map(|(_, all)| all).map(|judgement| {
+                json!({ "gate": judgement.gate, "verdict": judgement.verdict.name(), "because": judgement.because })
+            });
+            let steps = of_phase(status, phase).map(|(step, record)| {
+                json!({
+                    "id": step.id,
+                    "state": state(record),
+                    "rows_done": record.filter(|_| is_backfill(step)).map(|record| record.rows_done),
+                    "rows_total": record.filter(|_| is_backfill(step)).and_then(|record| record.rows_total),
+                    "problem": record.and_then(|record| record.problem.clone()),
+                    "started_at": record.and_then(|record| record.started_at.clone()),
+                    "finished_at": record.and_then(|record| record.finished_at.clone()),
+                    "sql": step.sql,
+                })
+            });
+            json!({ "phase": phase.name(), "gates": gates.collect::<Vec<_>>(), "steps": steps.collect::<Vec<_>>() })
+        })
+        .collect();
+    let record = status.record.as_ref();
+    let object = json!({
+        "plan": plan.name,
+        "dialect": plan.dialect.name(),
+        "digest": plan.digest,
+        "begun_digest": record.map(|record| record.digest.clone()),
+        "started_at": record.and_then(|record| record.started_at.clone()),
+        "finished_at": record.and_then(|record| record.finished_at.clone()),
+        "phases": phases,
+    });
+    format!("{object}\n")
+}
+
+fn of_phase<'a>(status: &'a Status<'_>, phase: Phase) -> impl Iterator<Item = (&'a Step, Option<&'a StepRecord>)> {
+    let steps = status.plan.steps.iter().filter(move |step| step.phase == phase);
+    steps.map(|step| (step, status.steps.iter().find(|record| record.id == step.id)))
+}
+
+fn state(record: Option<&StepRecord>) -> &'static str {
+    record.map_or(State::Pending, |record| record.state).name()
+}
+
+fn is_backfill(step: &Step) -> bool {
+    matches!(step.action, Action::Backfill(_))
+}
+
+fn rows(step: &Step, record: Option<&StepRecord>) -> String {
+    let Some(record) = record.filter(|_| is_backfill(step)) else { return String::new() };
+    match (record.state, record.rows_total) {
+        (State::Pending, _) => String::new(),
+        (State::Done, _) => format!(" {} rows", record.rows_done),
+        (State::Running, Some(total)) => format!(" {} of about {} rows", record.rows_done, total.max(record.rows_done)),
+        (State::Running, None) => format!(" {} rows", record.rows_done),
+    }
+}
+
+/// A statement on one line of at most a hundred characters.
+pub(crate) fn one_line(sql: &str) -> String {
+    let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(100) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

@@ -1,0 +1,68 @@
+//! What a run can say, as data; `report` puts it into bars and lines.
+
+use crate::gate::Judgement;
+use crate::plan::Phase;
+
+/// One thing that happened in a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The ledger knows the plan; `done` of `steps` were finished by earlier runs.
+    Opened {
+        plan: String,
+        steps: usize,
+        done: usize,
+    },
+    PhaseStarted {
+        phase: Phase,
+    },
+    /// `resumed`: an earlier run had begun it.
+    StepStarted {
+        step: String,
+        sql: String,
+        resumed: bool,
+    },
+    /// `found`: the probe says that a lost statement had taken effect, nothing was repeated.
+    StepDone {
+        step: String,
+        found: bool,
+    },
+    /// Half of a lost statement was left behind and has been removed.
+    Repaired {
+        step: String,
+        what: String,
+    },
+    /// A batch was committed. `rows_total` is an estimate until the step is done.
+    Batch {
+        step: String,
+        rows_done: u64,
+        rows_total: Option<u64>,
+        rows: u64,
+        milliseconds: u128,
+    },
+    /// A lock was not to be had: the step is tried again after a pause.
+    Retry {
+        step: String,
+        attempt: u32,
+        because: String,
+        milliseconds: u128,
+    },
+    /// A proof found rows that differ, with an example.
+    ProofFailed {
+        step: String,
+        example: String,
+    },
+    /// The gates in front of a phase were looked at.
+    Judged {
+        phase: Phase,
+        judgements: Vec<Judgement>,
+    },
+    /// The run waits and looks again.
+    Waiting {
+        because: String,
+    },
+    /// change.toml is not what it was when the plan started: approvals given for it are void.
+    SettingsChanged,
+    Finished {
+        plan: String,
+    },
+}

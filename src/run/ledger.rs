@@ -1,0 +1,528 @@
+//! The tables in the target database that remember plan, steps, evidence, approvals and the lease.
+//!
+//! Invariants: nothing is written without the lease's fencing token in the same transaction; times are
+//! the server's; no URL, password or row data but key bounds gets in.
+
+mod schema;
+mod words;
+
+use crate::database::{DatabaseError, Session, Value};
+use crate::error::Result;
+use crate::gate::{Approval, Judgement};
+use crate::plan::{Phase, Plan};
+use crate::sql::Dialect;
+
+use words::Words;
+pub(crate) use words::parameters;
+
+use super::Trouble;
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Pending,
+    /// Begun: it may or may not have taken effect, its probe tells.
+    Running,
+    Done,
+}
+
+impl State {
+    /// The word in the ledger and in `status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// What the ledger remembers of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRecord {
+    pub id: String,
+    pub phase: String,
+    pub state: State,
+    /// The key up to which a backfill is committed.
+    pub last_key: Option<String>,
+    /// The greatest key when the backfill began; later rows are the sync triggers' business.
+    pub final_key: Option<String>,
+    pub rows_done: u64,
+    pub rows_total: Option<u64>,
+    pub problem: Option<String>,
+    /// UTC, to the second.
+    pub started_at: Option<String>,
+    pub finished_at: Option<String>,
+}
+
+/// What the ledger remembers of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanRecord {
+    pub name: String,
+    pub digest: String,
+    pub started_at: Option<String>,
+    pub finished_at: Option<String>,
+}
+
+/// The right to write, until another runner takes it over: its token grows with every holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub holder: String,
+    pub token: i64,
+}
+
+/// Who holds the lease when it was not to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldBy {
+    pub holder: String,
+    /// UTC, to the second.
+    pub until: String,
+}
+
+/// The ledger of one database.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    words: Words,
+}
+
+impl Ledger {
+    /// Opens the ledger, and creates or upgrades it first where that is needed.
+    ///
+    /// # Errors
+    /// A newer program's ledger, or what the database refused.
+    pub async fn open<S: Session>(session: &mut S) -> Result<Self> {
+        let words = Words::new(session.dialect());
+        schema::upgrade(session, &words).await?;
+        Ok(Self { words })
+    }
+
+    /// The ledger if there is one; reads only.
+    ///
+    /// # Errors
+    /// What the database refused.
+    pub async fn find<S: Session>(session: &mut S) -> Result<Option<Self>, DatabaseError> {
+        let words = Words::new(session.dialect());
+        let there = schema::version(session, &words).await? > 0;
+        Ok(there.then_some(Self { words }))
+    }
+
+    /// Whose SQL the ledger speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.words.dialect
+    }
+
+    async fn execute<S: Session>(&self, session: &mut S, sql: &str, values: &[Value]) -> Result<u64, DatabaseError> {
+        session.execute(&self.words.fill(sql), values).await
+    }
+
+    async fn query<S: Session>(
+        &self,
+        session: &mut S,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        session.query(&self.words.fill(sql), values).await
+    }
+
+    /// Takes the lease when it is free, expired, our own, or held by `dead`, a holder known to be gone.
+    pub async fn acquire<S: Session>(
+        &self,
+        session: &mut S,
+        holder: &str,
+        dead: Option<&str>,
+    ) -> Result<Result<Lease, HeldBy>, DatabaseError> {
+        let taken = self
+            .execute(
+                session,
+                "UPDATE {prefix}lease SET holder = ?, token = token + 1, held_until = {lease_end} \
+                 WHERE id = 1 AND (held_until < {now} OR holder = ? OR holder = ?)",
+                &[text(holder), text(holder), text(dead.unwrap_or(holder))],
+            )
+            .await?;
+        let until = self.words.time_text("held_until");
+        let rows = self
+            .query(session, &format!("SELECT holder, token, {until} FROM {{prefix}}lease WHERE id = 1"), &[])
+            .await?;
+        let (current, token, until) = match rows.first().map(Vec::as_slice) {
+            Some([Value::Text(current), Value::Int(token), Value::Text(until)]) => {
+                (current.clone(), *token, until.clone())
+            }
+            _ => (String::new(), 0, String::new()),
+        };
+        Ok(if taken == 1 {
+            Ok(Lease { holder: holder.to_string(), token })
+        } else {
+            Err(HeldBy { holder: current, until })
+        })
+    }
+
+    /// Lives on for another half minute; false when somebody else has the lease.
+    pub async fn renew<S: Session>(&self, session: &mut S, lease: &Lease) -> Result<bool, DatabaseError> {
+        let renewed = self
+            .execute(
+                session,
+                "UPDATE {prefix}lease SET held_until = {lease_end} WHERE id = 1 AND token = ?",
+                &[Value::Int(lease.token)],
+            )
+            .await?;
+        Ok(renewed == 1)
+    }
+
+    /// Gives the lease back, so that the next runner need not wait for its end.
+    pub async fn release<S: Session>(&self, session: &mut S, lease: &Lease) -> Result<(), DatabaseError> {
+        self.execute(
+            session,
+            "UPDATE {prefix}lease SET holder = '', held_until = {now} WHERE id = 1 AND token = ?",
+            &[Value::Int(lease.token)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Inside a transaction that writes: stops it when another runner has taken over.
+    pub(super) async fn fence<S: Session>(&self, session: &mut S, lease: &Lease) -> Result<(), Trouble> {
+        if self.renew(session, lease).await? { Ok(()) } else { Err(Trouble::LeaseLost) }
+    }
+
+    /// What is known of a plan.
+    pub async fn plan<S: Session>(&self, session: &mut S, name: &str) -> Result<Option<PlanRecord>, DatabaseError> {
+        let sql = format!(
+            "SELECT digest, {}, {} FROM {{prefix}}plan WHERE name = ?",
+            self.words.time_text("started_at"),
+            self.words.time_text("finished_at")
+        );
+        let rows = self.query(session, &sql, &[text(name)]).await?;
+        Ok(rows.first().map(|row| PlanRecord {
+            name: name.to_string(),
+            digest: string(row, 0),
+            started_at: optional(row, 1),
+            finished_at: optional(row, 2),
+        }))
+    }
+
+    /// The digests that the plan's files had when it was registered, by name.
+    pub(super) async fn files<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+    ) -> Result<Vec<(String, String)>, DatabaseError> {
+        let rows = self
+            .query(session, "SELECT name, digest FROM {prefix}plan_file WHERE plan = ? ORDER BY name", &[text(plan)])
+            .await?;
+        Ok(rows.iter().map(|row| (string(row, 0), string(row, 1))).collect())
+    }
+
+    /// Writes a plan and its steps down, in place of what an earlier version of it said; in a transaction of the caller.
+    pub(super) async fn register<S: Session>(&self, session: &mut S, plan: &Plan) -> Result<(), DatabaseError> {
+        let name = text(&plan.name);
+        for table in ["plan_file", "step"] {
+            self.execute(
+                session,
+                &format!("DELETE FROM {{prefix}}{table} WHERE plan = ?"),
+                std::slice::from_ref(&name),
+            )
+            .await?;
+        }
+        self.execute(session, "DELETE FROM {prefix}plan WHERE name = ?", std::slice::from_ref(&name)).await?;
+        self.execute(
+            session,
+            "INSERT INTO {prefix}plan (name, digest, dialect, started_at) VALUES (?, ?, ?, {now})",
+            &[name.clone(), text(&plan.digest), text(plan.dialect.name())],
+        )
+        .await?;
+        self.insert_files(session, plan).await?;
+        for (position, step) in plan.steps.iter().enumerate() {
+            self.execute(
+                session,
+                "INSERT INTO {prefix}step (plan, id, position, phase, digest, state) VALUES (?, ?, ?, ?, ?, 'pending')",
+                &[name.clone(), text(&step.id), integer(position as u64), text(step.phase.name()), text(&step.digest)],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Accepts a changed change.toml; in a transaction of the caller.
+    pub(super) async fn settings_changed<S: Session>(&self, session: &mut S, plan: &Plan) -> Result<(), DatabaseError> {
+        self.execute(
+            session,
+            "UPDATE {prefix}plan SET digest = ? WHERE name = ?",
+            &[text(&plan.digest), text(&plan.name)],
+        )
+        .await?;
+        self.execute(session, "DELETE FROM {prefix}plan_file WHERE plan = ?", &[text(&plan.name)]).await?;
+        self.insert_files(session, plan).await
+    }
+
+    async fn insert_files<S: Session>(&self, session: &mut S, plan: &Plan) -> Result<(), DatabaseError> {
+        for file in &plan.files {
+            self.execute(
+                session,
+                "INSERT INTO {prefix}plan_file (plan, name, digest) VALUES (?, ?, ?)",
+                &[text(&plan.name), text(&file.name), text(&file.digest)],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// The plan's steps, in order.
+    pub async fn steps<S: Session>(&self, session: &mut S, plan: &str) -> Result<Vec<StepRecord>, DatabaseError> {
+        let sql = format!(
+            "SELECT id, phase, state, last_key, final_key, rows_done, rows_total, problem, {}, {} \
+             FROM {{prefix}}step WHERE plan = ? ORDER BY position",
+            self.words.time_text("started_at"),
+            self.words.time_text("finished_at")
+        );
+        let rows = self.query(session, &sql, &[text(plan)]).await?;
+        Ok(rows.iter().map(|row| record(row)).collect())
+    }
+
+    /// One step's state; in a transaction of the caller, with the fence.
+    pub(super) async fn set_state<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+        step: &str,
+        state: State,
+    ) -> Result<(), DatabaseError> {
+        let times = match state {
+            State::Pending => "finished_at = NULL",
+            State::Running => "started_at = coalesce(started_at, {now}), finished_at = NULL",
+            State::Done => "started_at = coalesce(started_at, {now}), finished_at = {now}, problem = NULL",
+        };
+        self.execute(
+            session,
+            &format!("UPDATE {{prefix}}step SET state = ?, {times} WHERE plan = ? AND id = ?"),
+            &[text(state.name()), text(plan), text(step)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Why a step did not get on, for `status`.
+    pub(super) async fn problem<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+        step: &str,
+        problem: &str,
+    ) -> Result<(), DatabaseError> {
+        self.execute(
+            session,
+            "UPDATE {prefix}step SET problem = ? WHERE plan = ? AND id = ?",
+            &[text(problem), text(plan), text(step)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// A backfill begins: where it will end, and about how many rows that is.
+    pub(super) async fn begin_backfill<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+        step: &str,
+        final_key: &str,
+        rows_total: Option<u64>,
+    ) -> Result<(), DatabaseError> {
+        let total = rows_total.map_or("NULL".to_string(), |rows| rows.to_string());
+        self.execute(
+            session,
+            &format!(
+                "UPDATE {{prefix}}step SET final_key = ?, rows_total = {total}, rows_done = 0 WHERE plan = ? AND id = ?"
+            ),
+            &[text(final_key), text(plan), text(step)],
+        )
+        .await?;
+        self.set_state(session, plan, step, State::Running).await
+    }
+
+    /// A batch's own row, in the batch's transaction. It only moves on from `from`: a batch that was
+    /// committed before cannot be counted twice.
+    pub(super) async fn advance<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+        step: &str,
+        from: Option<&str>,
+        to: &str,
+        rows: u64,
+    ) -> Result<bool, DatabaseError> {
+        let moved = self
+            .execute(
+                session,
+                "UPDATE {prefix}step SET last_key = ?, rows_done = rows_done + ? WHERE plan = ? AND id = ? AND coalesce(last_key, '') = ?",
+                &[text(to), integer(rows), text(plan), text(step), text(from.unwrap_or(""))],
+            )
+            .await?;
+        Ok(moved == 1)
+    }
+
+    /// All rows were visited: the estimate gives way to the count.
+    pub(super) async fn end_backfill<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+        step: &str,
+    ) -> Result<(), DatabaseError> {
+        self.execute(
+            session,
+            "UPDATE {prefix}step SET rows_total = rows_done WHERE plan = ? AND id = ?",
+            &[text(plan), text(step)],
+        )
+        .await?;
+        self.set_state(session, plan, step, State::Done).await
+    }
+
+    /// A proof failed: the backfill starts over.
+    pub(super) async fn restart_backfill<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+        step: &str,
+    ) -> Result<(), DatabaseError> {
+        self.execute(
+            session,
+            "UPDATE {prefix}step SET last_key = NULL, final_key = NULL, rows_done = 0, rows_total = NULL WHERE plan = ? AND id = ?",
+            &[text(plan), text(step)],
+        )
+        .await?;
+        self.set_state(session, plan, step, State::Pending).await
+    }
+
+    /// The plan has no step left.
+    pub(super) async fn finish<S: Session>(&self, session: &mut S, plan: &str) -> Result<(), DatabaseError> {
+        self.execute(
+            session,
+            "UPDATE {prefix}plan SET finished_at = {now} WHERE name = ? AND finished_at IS NULL",
+            &[text(plan)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Remembers that a person approves: the plan's digest binds it to the files as they are.
+    pub async fn approve<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &Plan,
+        gate: &str,
+        by: &str,
+        reason: &str,
+    ) -> Result<(), DatabaseError> {
+        self.execute(
+            session,
+            "INSERT INTO {prefix}approval (plan, gate, digest, approved_by, reason, approved_at) VALUES (?, ?, ?, ?, ?, {now})",
+            &[text(&plan.name), text(gate), text(&plan.digest), text(by), text(reason)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Every approval of a plan, also those of other digests.
+    pub async fn approvals<S: Session>(&self, session: &mut S, plan: &str) -> Result<Vec<Approval>, DatabaseError> {
+        let sql = format!(
+            "SELECT gate, approved_by, reason, digest, {} FROM {{prefix}}approval WHERE plan = ? ORDER BY id",
+            self.words.time_text("approved_at")
+        );
+        let rows = self.query(session, &sql, &[text(plan)]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| Approval {
+                gate: string(row, 0),
+                by: string(row, 1),
+                reason: string(row, 2),
+                digest: string(row, 3),
+                at: string(row, 4),
+            })
+            .collect())
+    }
+
+    /// Remembers what a gate was judged on.
+    pub(super) async fn judged<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+        phase: Phase,
+        judgement: &Judgement,
+    ) -> Result<(), DatabaseError> {
+        self.execute(
+            session,
+            "INSERT INTO {prefix}evidence (plan, phase, gate, verdict, because, observed, judged_at) VALUES (?, ?, ?, ?, ?, ?, {now})",
+            &[
+                text(plan),
+                text(phase.name()),
+                text(&judgement.gate),
+                text(judgement.verdict.name()),
+                text(&judgement.because),
+                text(&judgement.observed),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Appends to the plan's story.
+    pub(super) async fn event<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+        step: &str,
+        kind: &str,
+        detail: &str,
+    ) -> Result<(), DatabaseError> {
+        self.execute(
+            session,
+            "INSERT INTO {prefix}event (plan, step, kind, detail, happened_at) VALUES (?, ?, ?, ?, {now})",
+            &[text(plan), text(step), text(kind), text(detail)],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+fn text(value: &str) -> Value {
+    Value::Text(value.to_string())
+}
+
+fn integer(value: u64) -> Value {
+    Value::Int(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+fn optional(row: &[Value], column: usize) -> Option<String> {
+    match row.get(column) {
+        Some(Value::Text(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn string(row: &[Value], column: usize) -> String {
+    optional(row, column).unwrap_or_default()
+}
+
+fn count(row: &[Value], column: usize) -> Option<u64> {
+    match row.get(column) {
+        Some(Value::Int(number)) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+fn record(row: &[Value]) -> StepRecord {
+    StepRecord {
+        id: string(row, 0),
+        phase: string(row, 1),
+        state: match string(row, 2).as_str() {
+            "done" => State::Done,
+            "running" => State::Running,
+            _ => State::Pending,
+        },
+        last_key: optional(row, 3),
+        final_key: optional(row, 4),
+        rows_done: count(row, 5).unwrap_or(0),
+        rows_total: count(row, 6),
+        problem: optional(row, 7),
+        started_at: optional(row, 8),
+        finished_at: optional(row, 9),
+    }
+}

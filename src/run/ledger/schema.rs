@@ -1,0 +1,142 @@
+//! The ledger's own tables, versioned by refinery-core over our session.
+//!
+//! Every statement repeats harmlessly, because MySQL commits DDL one by one: a version that was cut
+//! off half way is simply applied again.
+
+use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
+use refinery_core::{Migration, Runner};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Words;
+use crate::database::{self, DatabaseError, DatabaseErrorKind, Held, Session, Value};
+use crate::error::{Error, Kind, Result};
+use crate::plan::Expectation;
+use crate::sql::Name;
+
+/// The versions of the ledger, oldest first.
+const VERSIONS: &[(&str, &str)] = &[("V1__ledger", include_str!("V1__ledger.sql"))];
+
+/// Brings the ledger to the version of this program; creates it where there is none.
+///
+/// # Errors
+/// A ledger of a newer program, or what the database refused.
+pub(super) async fn upgrade<S: Session>(session: &mut S, words: &Words) -> Result<()> {
+    let ours = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+    let theirs = version(session, words).await.map_err(|error| refused(&error))?;
+    if theirs > ours {
+        return Err(Error::input(format!(
+            "the ledger in this database has version {theirs}, this program knows versions up to {ours}"
+        ))
+        .hint("a newer lockkeeper wrote it: use that one or a later one"));
+    }
+    if theirs == ours {
+        return Ok(());
+    }
+    if let Some(schema) = &words.schema {
+        // Two first runs at once: the loser of the race is told "already exists", which is what it wanted.
+        if let Err(error) = session.execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}"), &[]).await
+            && error.code.as_deref() != Some("23505")
+        {
+            return Err(refused(&error));
+        }
+    }
+    let migrations = VERSIONS
+        .iter()
+        .map(|(name, sql)| Migration::unapplied(name, &words.fill(sql)))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::input("the ledger's own versions cannot be read").because(error))?;
+    let mut runner = Runner::new(&migrations);
+    runner.set_migration_table_name(words.table("schema_history"));
+    let mut adapter = Adapter { session };
+    match runner.run_async(&mut adapter).await {
+        Ok(_) => Ok(()),
+        // Another first run was faster: its version is there now.
+        Err(_) if version(adapter.session, words).await.is_ok_and(|version| version == ours) => Ok(()),
+        Err(error) => Err(Error::new(Kind::Connection, "the ledger's tables could not be created")
+            .because(cause(&error))
+            .hint("the user of the database URL needs the right to create tables (PostgreSQL: also a schema)")),
+    }
+}
+
+/// The newest version that this database's ledger has; 0 where there is none.
+pub(super) async fn version<S: Session>(session: &mut S, words: &Words) -> Result<i64, DatabaseError> {
+    let history = Name { schema: words.schema.clone(), name: words.bare("schema_history") };
+    let there = Expectation::Table { table: history, exists: true };
+    if database::holds(session, &there).await? != Held::Yes {
+        return Ok(0);
+    }
+    let rows = session.query(&format!("SELECT max(version) FROM {}", words.table("schema_history")), &[]).await?;
+    Ok(match rows.first().and_then(|row| row.first()) {
+        Some(Value::Int(version)) => *version,
+        _ => 0,
+    })
+}
+
+fn refused(error: &DatabaseError) -> Error {
+    Error::new(Kind::Connection, "the ledger cannot be opened").because(error)
+}
+
+/// The innermost words of a refinery error: its outer ones name traits and types.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+struct Adapter<'a, S> {
+    session: &'a mut S,
+}
+
+impl<S: Session> AsyncTransaction for Adapter<'_, S> {
+    type Error = DatabaseError;
+
+    async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(
+        &'a mut self,
+        queries: T,
+    ) -> Result<usize, Self::Error> {
+        let mut count = 0;
+        self.session.execute("BEGIN", &[]).await?;
+        for query in queries {
+            // Our own text: no statement of it holds a semicolon inside.
+            for statement in query.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+                if let Err(error) = self.session.execute(statement, &[]).await {
+                    let _ = self.session.execute("ROLLBACK", &[]).await;
+                    return Err(error);
+                }
+                count += 1;
+            }
+        }
+        self.session.execute("COMMIT", &[]).await?;
+        Ok(count)
+    }
+}
+
+impl<S: Session> AsyncQuery<Vec<Migration>> for Adapter<'_, S> {
+    async fn query<'a>(&'a mut self, query: &'a str) -> Result<Vec<Migration>, Self::Error> {
+        let rows = self.session.query(query, &[]).await?;
+        rows.iter().map(|row| applied(row)).collect()
+    }
+}
+
+impl<S: Session> AsyncMigrate for Adapter<'_, S> {}
+
+fn applied(row: &[Value]) -> Result<Migration, DatabaseError> {
+    let broken = || DatabaseError {
+        kind: DatabaseErrorKind::Statement,
+        code: None,
+        message: "the ledger's schema_history holds a row that no version of ours wrote".into(),
+        position: None,
+    };
+    let [Value::Int(version), Value::Text(name), Value::Text(applied_on), Value::Text(checksum)] = row else {
+        return Err(broken());
+    };
+    Ok(Migration::applied(
+        i32::try_from(*version).map_err(|_| broken())?,
+        name.clone(),
+        OffsetDateTime::parse(applied_on, &Rfc3339).map_err(|_| broken())?,
+        checksum.parse().map_err(|_| broken())?,
+    ))
+}

@@ -1,0 +1,218 @@
+//! Ranges of a table's key: where the next batch ends, and the condition that selects it.
+//!
+//! A key travels as text (the ledger keeps it): integers as digits, text in quotes, bytes in hex, columns
+//! of a composite key joined by a unit separator, which no sane key holds.
+
+use crate::database::{self, DatabaseError, Session, Value};
+use crate::error::Error;
+use crate::sql::{Dialect, Name};
+
+use super::Trouble;
+use super::ledger::parameters;
+
+const SEPARATOR: char = '\u{1f}';
+
+/// How a key column is fetched, remembered and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Integer,
+    /// Fetched as it is and compared as text by the column's own collation.
+    Text,
+    /// Fetched as text and cast back to its type: uuid, timestamps.
+    Cast,
+    Bytes,
+}
+
+#[derive(Debug, Clone)]
+struct Column {
+    quoted: String,
+    data_type: String,
+    family: Family,
+}
+
+/// The key of one table.
+#[derive(Debug, Clone)]
+pub(super) struct Ranges {
+    dialect: Dialect,
+    table: String,
+    columns: Vec<Column>,
+}
+
+impl Ranges {
+    /// Finds the table's key.
+    pub(super) async fn of<S: Session>(session: &mut S, table: &Name) -> Result<Self, Trouble> {
+        let dialect = session.dialect();
+        let Some(key) = database::key_of(session, table).await? else {
+            return Err(Error::input(format!(
+                "table `{table}` has no primary key and no unique index without NULLs: its rows cannot be batched"
+            ))
+            .hint("add a primary key first, or write the backfill as a job of your own")
+            .into());
+        };
+        let mut columns = Vec::new();
+        for column in key.columns {
+            let Some(family) = family(dialect, &column.data_type) else {
+                return Err(Error::input(format!(
+                    "key column `{}` of table `{table}` has type {}, by which rows cannot be batched yet",
+                    column.name, column.data_type
+                ))
+                .hint("integers, text, uuid, dates and times, and binary keys can")
+                .into());
+            };
+            columns.push(Column { quoted: dialect.quote(&column.name), data_type: column.data_type, family });
+        }
+        Ok(Self { dialect, table: dialect.quote_name(table), columns })
+    }
+
+    /// The greatest key, `None` in an empty table.
+    pub(super) async fn greatest<S: Session>(&self, session: &mut S) -> Result<Option<String>, DatabaseError> {
+        let sql = format!("SELECT {} FROM {} ORDER BY {} LIMIT 1", self.fetched(), self.table, self.order("DESC"));
+        let rows = session.query(&sql, &[]).await?;
+        Ok(rows.first().map(|row| encode(row)))
+    }
+
+    /// The end of a range of about `rows` rows after `from`, never beyond `last`; and the rows in it.
+    pub(super) async fn bound<S: Session>(
+        &self,
+        session: &mut S,
+        from: Option<&str>,
+        last: &str,
+        rows: u64,
+    ) -> Result<(String, u64), DatabaseError> {
+        let (condition, values) = self.condition(from, Some(last));
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {condition} ORDER BY {} LIMIT 1 OFFSET {}",
+            self.fetched(),
+            self.table,
+            self.order("ASC"),
+            rows.saturating_sub(1)
+        );
+        if let Some(row) = session.query(&sql, &values).await?.first() {
+            return Ok((encode(row), rows));
+        }
+        // Fewer rows than asked for are left: a handful to count.
+        let sql = format!("SELECT count(*) FROM {} WHERE {condition}", self.table);
+        let left = match session.query(&sql, &values).await?.first().and_then(|row| row.first()) {
+            Some(Value::Int(count)) => u64::try_from(*count).unwrap_or(0),
+            _ => 0,
+        };
+        Ok((last.to_string(), left))
+    }
+
+    /// One key that fulfils `wanted` in a range.
+    pub(super) async fn find<S: Session>(
+        &self,
+        session: &mut S,
+        from: Option<&str>,
+        to: Option<&str>,
+        wanted: &str,
+    ) -> Result<Option<String>, DatabaseError> {
+        let (condition, values) = self.condition(from, to);
+        let sql = format!("SELECT {} FROM {} WHERE {condition} AND ({wanted}) LIMIT 1", self.fetched(), self.table);
+        Ok(session.query(&sql, &values).await?.first().map(|row| encode(row)))
+    }
+
+    /// `key > from AND key <= to`, and its parameters.
+    pub(super) fn condition(&self, from: Option<&str>, to: Option<&str>) -> (String, Vec<Value>) {
+        let mut parts = Vec::new();
+        let mut values = Vec::new();
+        for (bound, strict, loose) in [(from, ">", ">"), (to, "<", "<=")] {
+            let Some(bound) = bound else { continue };
+            let bound = self.decode(bound);
+            parts.push(self.compare(&bound, strict, loose, &mut values));
+        }
+        if parts.is_empty() {
+            parts.push("1 = 1".to_string());
+        }
+        (parameters(self.dialect, &parts.join(" AND ")), values)
+    }
+
+    /// A row comparison spelled out, which all three servers find in an index: `a >= x AND (a > x OR (a = x AND b > y))`.
+    fn compare(&self, bound: &[Value], strict: &str, last: &str, values: &mut Vec<Value>) -> String {
+        let column = |index: usize, operator: &str, values: &mut Vec<Value>| {
+            values.push(bound.get(index).cloned().unwrap_or(Value::Null));
+            format!("{} {operator} {}", self.columns[index].quoted, self.placeholder(index))
+        };
+        if self.columns.len() == 1 {
+            return column(0, last, values);
+        }
+        let lead = column(0, &format!("{strict}="), values);
+        let mut alternatives = Vec::new();
+        for depth in 0..self.columns.len() {
+            let mut terms: Vec<String> = (0..depth).map(|index| column(index, "=", values)).collect();
+            let operator = if depth + 1 == self.columns.len() { last } else { strict };
+            terms.push(column(depth, operator, values));
+            alternatives.push(format!("({})", terms.join(" AND ")));
+        }
+        format!("{lead} AND ({})", alternatives.join(" OR "))
+    }
+
+    fn placeholder(&self, index: usize) -> String {
+        let column = &self.columns[index];
+        match (column.family, self.dialect) {
+            (Family::Cast, Dialect::Postgres) => format!("CAST(? AS {})", column.data_type),
+            _ => "?".to_string(),
+        }
+    }
+
+    fn fetched(&self) -> String {
+        let column = |column: &Column| match (column.family, self.dialect) {
+            (Family::Cast, Dialect::Postgres) => format!("CAST({} AS text)", column.quoted),
+            (Family::Cast, Dialect::Mysql) => format!("CAST({} AS char)", column.quoted),
+            _ => column.quoted.clone(),
+        };
+        self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
+    }
+
+    fn order(&self, direction: &str) -> String {
+        self.columns.iter().map(|column| format!("{} {direction}", column.quoted)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn decode(&self, key: &str) -> Vec<Value> {
+        let value = |(text, column): (&str, &Column)| match column.family {
+            Family::Integer => text.parse().map_or_else(|_| Value::Text(text.to_string()), Value::Int),
+            Family::Text | Family::Cast => Value::Text(
+                text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(text).to_string(),
+            ),
+            Family::Bytes => Value::Bytes(from_hex(text)),
+        };
+        key.split(SEPARATOR).zip(&self.columns).map(value).collect()
+    }
+}
+
+/// How keys of this type are handled; `None` for a type whose text does not compare as its values do.
+fn family(dialect: Dialect, data_type: &str) -> Option<Family> {
+    let lower = data_type.to_ascii_lowercase();
+    let word = lower.split(['(', ' ']).next().unwrap_or_default();
+    Some(match (dialect, word) {
+        (Dialect::Sqlite, word) if word.contains("int") => Family::Integer,
+        (Dialect::Sqlite, word) if word.contains("char") || word.contains("text") || word.contains("clob") => {
+            Family::Text
+        }
+        (Dialect::Mysql, "bigint") if lower.contains("unsigned") => Family::Cast,
+        (_, "tinyint" | "smallint" | "mediumint" | "int" | "integer" | "bigint") => Family::Integer,
+        (
+            _,
+            "text" | "char" | "varchar" | "character" | "bpchar" | "citext" | "tinytext" | "mediumtext" | "longtext",
+        ) => Family::Text,
+        (Dialect::Postgres, "uuid" | "date" | "timestamp" | "timestamptz" | "numeric") => Family::Cast,
+        (Dialect::Mysql, "date" | "datetime" | "timestamp" | "uuid") => Family::Cast,
+        (Dialect::Mysql, "binary" | "varbinary") => Family::Bytes,
+        _ => return None,
+    })
+}
+
+fn encode(row: &[Value]) -> String {
+    let column = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::Int(number) => number.to_string(),
+        // In quotes, so that an empty key is not taken for none.
+        Value::Text(text) => format!("'{text}'"),
+        Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    row.iter().map(column).collect::<Vec<_>>().join(&SEPARATOR.to_string())
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2).filter_map(|at| u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()).collect()
+}

@@ -1,0 +1,223 @@
+//! One statement of a phase: with its ledger row in one transaction where the engine can do that,
+//! otherwise between two ledger rows, with a probe that tells a lost answer apart.
+
+use std::time::Duration;
+
+use super::ledger::{State, StepRecord};
+use super::{Context, Done, Event, Trouble, begin, finish, sleep};
+use crate::database::{self, DatabaseError, DatabaseErrorKind, Held, Session};
+use crate::error::{Error, Kind};
+use crate::plan::{Expectation, Probe, Step};
+use crate::sql::Dialect;
+
+/// How often a lock is tried for before the step fails; with pauses that grow to ten seconds.
+const TRIES: u32 = 10;
+
+/// A statement that commits together with its ledger row: done or not done, never in between.
+pub(super) async fn transactional<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    step: &Step,
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> Result<Done, Trouble> {
+    let mut attempt = 0;
+    loop {
+        match once(session, context, step).await {
+            Ok(()) => return Ok(Done::Yes { found: false }),
+            Err(trouble) => {
+                if !again(&trouble, &mut attempt, step, context, on_event).await? {
+                    return Ok(Done::Interrupted);
+                }
+            }
+        }
+    }
+}
+
+async fn once<S: Session>(session: &mut S, context: &Context<'_>, step: &Step) -> Result<(), Trouble> {
+    begin(session).await?;
+    let written = async {
+        session.execute(&step.sql, &[]).await?;
+        mark(session, context, step, State::Done).await
+    }
+    .await;
+    finish(session, written).await
+}
+
+/// The ledger rows of a change of state, last in their transaction: the lease's row is locked only for a moment.
+async fn mark<S: Session>(session: &mut S, context: &Context<'_>, step: &Step, state: State) -> Result<(), Trouble> {
+    let plan = &context.plan.name;
+    context.ledger.set_state(session, plan, &step.id, state).await?;
+    context.ledger.event(session, plan, &step.id, state.name(), "").await?;
+    context.ledger.fence(session, context.lease).await
+}
+
+async fn mark_alone<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    step: &Step,
+    state: State,
+) -> Result<(), Trouble> {
+    begin(session).await?;
+    let written = mark(session, context, step, state).await;
+    finish(session, written).await
+}
+
+/// Decides whether a step that did not get its lock is tried again, and sleeps; false when the user asked to stop.
+pub(super) async fn again(
+    trouble: &Trouble,
+    attempt: &mut u32,
+    step: &Step,
+    context: &Context<'_>,
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> Result<bool, Trouble> {
+    let Trouble::Database(error) = trouble else { return Err(repeat(trouble)) };
+    let locked = matches!(error.kind, DatabaseErrorKind::LockTimeout | DatabaseErrorKind::Deadlock);
+    if !locked || *attempt + 1 >= TRIES {
+        return Err(repeat(trouble));
+    }
+    *attempt += 1;
+    let ceiling = (250_u64 << (*attempt).min(6)).min(10_000);
+    // The jitter keeps two runners, or a runner and a periodic job, from meeting again and again.
+    let pause = Duration::from_millis(fastrand::u64(ceiling / 2..=ceiling));
+    on_event(Event::Retry {
+        step: step.id.clone(),
+        attempt: *attempt,
+        because: error.to_string(),
+        milliseconds: pause.as_millis(),
+    });
+    Ok(sleep(pause, context.stop).await)
+}
+
+fn repeat(trouble: &Trouble) -> Trouble {
+    match trouble {
+        Trouble::Database(error) => Trouble::Database(error.clone()),
+        Trouble::LeaseLost => Trouble::LeaseLost,
+        Trouble::Refused(error) => Trouble::Refused(error.clone()),
+    }
+}
+
+/// A statement that cannot share a transaction with its ledger row.
+pub(super) async fn probed<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    step: &Step,
+    record: &StepRecord,
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> Result<Done, Trouble> {
+    let Probe::Schema(expectations) = &step.probe else {
+        return Err(Error::input(format!("step {} has no probe", step.id)).into());
+    };
+    let mut ours = record.state == State::Running;
+    let mut attempt = 0;
+    loop {
+        match (ours, look(session, expectations).await?) {
+            (true, Seen::TookEffect) => {
+                mark_alone(session, context, step, State::Done).await?;
+                return Ok(Done::Yes { found: true });
+            }
+            (true, Seen::Half) => repair(session, context, step, expectations, on_event).await?,
+            (false, Seen::Half) => return Err(in_the_way(step).into()),
+            (_, Seen::Mixed(which)) => return Err(mixed(step, &which).into()),
+            // What is there already is not ours: the server will say so.
+            (false, Seen::TookEffect) | (_, Seen::Nothing) => {}
+        }
+        mark_alone(session, context, step, State::Running).await?;
+        ours = true;
+        let Err(error) = patiently(session, step, expectations).await else { break };
+        if error.kind == DatabaseErrorKind::Statement && look(session, expectations).await? != Seen::Half {
+            // Refused as a whole: nothing of it is ours.
+            mark_alone(session, context, step, State::Pending).await?;
+        }
+        if !again(&error.into(), &mut attempt, step, context, on_event).await? {
+            return Ok(Done::Interrupted);
+        }
+    }
+    if look(session, expectations).await? != Seen::TookEffect {
+        return Err(Error::new(
+            Kind::Step,
+            format!(
+                "step {} ({}:{}): the server said yes, but the schema does not show it",
+                step.id, step.file, step.line
+            ),
+        )
+        .hint("IF [NOT] EXISTS may have met an object of the same name: look at it, then run again")
+        .into());
+    }
+    mark_alone(session, context, step, State::Done).await?;
+    Ok(Done::Yes { found: false })
+}
+
+/// Runs the statement; a concurrent index build without a lock time-out, which would count its waits for
+/// old snapshots and leave an invalid index (facts: postgres-waits).
+async fn patiently<S: Session>(
+    session: &mut S,
+    step: &Step,
+    expectations: &[Expectation],
+) -> Result<(), DatabaseError> {
+    let concurrent = session.dialect() == Dialect::Postgres
+        && expectations.iter().any(|one| matches!(one, Expectation::Index { .. }));
+    if !concurrent {
+        return session.execute(&step.sql, &[]).await.map(drop);
+    }
+    session.execute("SET lock_timeout = 0", &[]).await?;
+    let done = session.execute(&step.sql, &[]).await;
+    session.execute(&format!("SET lock_timeout = '{}ms'", database::LOCK_TIMEOUT.as_millis()), &[]).await?;
+    done.map(drop)
+}
+
+/// What the schema shows of a statement.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    TookEffect,
+    /// An invalid index.
+    Half,
+    /// Some of it, which no single statement leaves behind; the sentence names both sides.
+    Mixed(String),
+}
+
+async fn look<S: Session>(session: &mut S, expectations: &[Expectation]) -> Result<Seen, DatabaseError> {
+    let mut held = Vec::new();
+    for expectation in expectations {
+        held.push(database::holds(session, expectation).await?);
+    }
+    if held.contains(&Held::HalfDone) {
+        return Ok(Seen::Half);
+    }
+    let yes = held.iter().filter(|one| **one == Held::Yes).count();
+    Ok(match yes {
+        0 => Seen::Nothing,
+        all if all == held.len() => Seen::TookEffect,
+        some => Seen::Mixed(format!("{some} of {} of its effects are there", held.len())),
+    })
+}
+
+/// Removes the invalid index that a cut-off concurrent build left behind.
+async fn repair<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    step: &Step,
+    expectations: &[Expectation],
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> Result<(), Trouble> {
+    for expectation in expectations {
+        let Expectation::Index { index, exists: true, .. } = expectation else { continue };
+        let drop_it = format!("DROP INDEX CONCURRENTLY IF EXISTS {}", context.plan.dialect.quote_name(index));
+        session.execute("SET lock_timeout = 0", &[]).await?;
+        let dropped = session.execute(&drop_it, &[]).await;
+        session.execute(&format!("SET lock_timeout = '{}ms'", database::LOCK_TIMEOUT.as_millis()), &[]).await?;
+        dropped?;
+        on_event(Event::Repaired { step: step.id.clone(), what: drop_it });
+    }
+    Ok(())
+}
+
+fn in_the_way(step: &Step) -> Error {
+    Error::new(Kind::Step, format!("step {} ({}:{}): an invalid index of that name is in the way", step.id, step.file, step.line))
+        .hint("another build may be at work on it, or one was cut off: when nobody builds it, drop it with DROP INDEX CONCURRENTLY and run again")
+}
+
+fn mixed(step: &Step, which: &str) -> Error {
+    Error::new(Kind::Step, format!("step {} ({}:{}) looks half done: {which}", step.id, step.file, step.line))
+        .hint("somebody changed the schema by hand: bring it to before or after the statement and run again")
+}
