@@ -10,6 +10,8 @@ mod filter;
 pub(super) mod mysql;
 pub(super) mod postgres;
 pub(super) mod sqlite;
+mod sqlparser;
+mod tokens;
 
 /// Whose SQL it is. MariaDB is spoken to as MySQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -34,10 +34,7 @@ pub(super) fn statement_kind(source: &str, tokens: &[Token]) -> String {
         }
         Some(_) => {}
     }
-    if words.len() > 1 {
-        words.retain(|word| !MODIFIERS.contains(&word.as_str()));
-    }
-    words.join(" ")
+    speak(&words)
 }
 
 /// What an action of ALTER TABLE that concerns no rule is called: `ALTER TABLE OWNER TO`.
@@ -49,8 +46,18 @@ pub(super) fn action_kind(source: &str, tokens: &[Token]) -> String {
         Some(_) => {}
     }
     words.insert(0, "ALTER TABLE".to_string());
-    words.retain(|word| !MODIFIERS.contains(&word.as_str()));
-    words.join(" ")
+    speak(&words)
+}
+
+/// The words without those that say nothing about what kind of statement it is.
+fn speak(words: &[String]) -> String {
+    let text = words.join(" ");
+    ["OR REPLACE ", "IF NOT EXISTS", "IF EXISTS", "ONLY"]
+        .iter()
+        .fold(text, |text, modifier| text.replace(modifier, ""))
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// What follows one possibly qualified name.
@@ -70,9 +77,6 @@ fn leading_words<'a>(source: &str, tokens: &'a [Token]) -> (Vec<String>, &'a [To
     let rest = &tokens[words.len()..];
     (words, rest)
 }
-
-/// Words that say nothing about what kind of statement it is.
-const MODIFIERS: &[&str] = &["EXISTS", "IF", "NOT", "ONLY", "OR", "REPLACE"];
 
 /// The words of which kinds are made, sorted.
 const KIND_WORDS: &[&str] = &[
@@ -173,6 +177,7 @@ const KIND_WORDS: &[&str] = &[
     "NO",
     "NOT",
     "NOTIFY",
+    "NULL",
     "OBJECT",
     "OF",
     "OFFLINE",

@@ -4,17 +4,20 @@ use std::ops::Range;
 
 use crate::sql::change::Name;
 use crate::sql::lexer::{Kind, Token};
+use crate::sql::statement::Unread;
 
 /// Reads forward through tokens; every `eat` either takes what it names or takes nothing.
 #[derive(Clone)]
 pub(super) struct Cursor<'a> {
     pub(super) source: &'a str,
     pub(super) tokens: &'a [Token],
+    /// Where the last token stands: complaints about a missing one point there.
+    last: Range<usize>,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(source: &'a str, tokens: &'a [Token]) -> Self {
-        Self { source, tokens }
+        Self { source, tokens, last: tokens.last().map_or(0..0, |token| token.range.clone()) }
     }
 
     /// The next token in upper case, or nothing at the end.
@@ -82,6 +85,42 @@ impl<'a> Cursor<'a> {
         None
     }
 
+    /// Takes an identifier or says that one was expected.
+    pub(super) fn need_identifier(&mut self, what: &str) -> Result<String, Unread> {
+        self.identifier().ok_or_else(|| self.expected(what))
+    }
+
+    /// Takes a possibly qualified name or says that one was expected.
+    pub(super) fn need_name(&mut self, what: &str) -> Result<Name, Unread> {
+        self.name().ok_or_else(|| self.expected(what))
+    }
+
+    /// Takes a parenthesised group or says that one was expected.
+    pub(super) fn need_group(&mut self) -> Result<&'a [Token], Unread> {
+        self.group().ok_or_else(|| self.expected("a closed parenthesis"))
+    }
+
+    /// Takes these keywords or says that they were expected.
+    pub(super) fn need(&mut self, words: &str) -> Result<(), Unread> {
+        if self.eat(words) { Ok(()) } else { Err(self.expected(words)) }
+    }
+
+    /// Nothing is left.
+    pub(super) fn need_end(&self) -> Result<(), Unread> {
+        if self.tokens.is_empty() { Ok(()) } else { Err(self.expected("the end")) }
+    }
+
+    /// The complaint that something else stands here.
+    pub(super) fn expected(&self, what: &str) -> Unread {
+        match self.tokens.first() {
+            Some(token) => Unread {
+                range: token.range.clone(),
+                reason: format!("expected {what}, found `{}`", first_line(token.text(self.source))),
+            },
+            None => Unread { range: self.last.clone(), reason: format!("expected {what}, found the end") },
+        }
+    }
+
     /// Takes one token, or one whole group.
     pub(super) fn skip(&mut self) {
         if self.group().is_none() {
@@ -98,6 +137,8 @@ impl<'a> Cursor<'a> {
                 cases += 1;
             } else if token.is_word(self.source, "end") {
                 cases = cases.saturating_sub(1);
+            } else if self.at("DISTINCT FROM") {
+                self.bump();
             } else if cases == 0 && words.iter().any(|word| self.at(word)) {
                 break;
             }
@@ -116,6 +157,12 @@ impl<'a> Cursor<'a> {
         }
         parts
     }
+}
+
+/// Enough of a token to recognise it in a message.
+fn first_line(text: &str) -> &str {
+    let end = text.char_indices().nth(40).map_or(text.len(), |(at, _)| at);
+    text[..end].lines().next().unwrap_or_default()
 }
 
 /// It can be an identifier.

@@ -1,0 +1,116 @@
+//! UPDATE, DELETE, INSERT and REPLACE.
+
+use super::Statement;
+use crate::sql::Dialect;
+use crate::sql::change::{Assignment, Change};
+use crate::sql::dialect::cursor::Cursor;
+use crate::sql::dialect::filter::{self, text_of};
+use crate::sql::dialect::sqlparser;
+use crate::sql::lexer::Token;
+use crate::sql::statement::{Clause, Unread};
+
+/// Words of MySQL that change how, not what; sqlparser does not know all of them.
+const MODIFIERS: [&str; 5] = ["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"];
+
+/// Reads a data change, or a query that begins with WITH.
+pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
+    let source = statement.cursor.source;
+    judge(&statement)?;
+    let with = statement.cursor.at("WITH");
+    if with {
+        statement.cursor.until(&["UPDATE", "DELETE", "INSERT", "REPLACE", "SELECT"]);
+    }
+    let word = statement.cursor.peek();
+    statement.cursor.bump();
+    let cursor = &mut statement.cursor;
+    let behind_word = cursor.tokens.len();
+    if statement.dialect == Dialect::Mysql {
+        while MODIFIERS.iter().any(|word| cursor.eat(word)) {}
+    } else if cursor.eat("OR") {
+        cursor.bump();
+    }
+    let alone = !with && cursor.tokens.len() == behind_word;
+    match word.as_str() {
+        "UPDATE" => {
+            let change = update(cursor, alone)?;
+            Ok(statement.whole(change))
+        }
+        "DELETE" => {
+            cursor.eat("FROM");
+            let table = cursor.need_name("a table")?;
+            let has = |word: &str| cursor.tokens.iter().any(|token| token.is_word(source, word));
+            let change = Change::Delete { table, filtered: has("where"), limited: has("limit") };
+            Ok(statement.whole(change))
+        }
+        "INSERT" | "REPLACE" => {
+            cursor.eat("INTO");
+            let table = cursor.need_name("a table")?;
+            Ok(statement.whole(Change::Insert { table }))
+        }
+        _ => Ok(statement.other()),
+    }
+}
+
+fn judge(statement: &Statement<'_>) -> Result<(), Unread> {
+    let source = statement.cursor.source;
+    if statement.dialect != Dialect::Mysql {
+        return sqlparser::statement(source, statement.all, statement.dialect);
+    }
+    let leading = statement.all.iter().take(4);
+    let skipped = leading.filter(|token| MODIFIERS.iter().any(|word| token.is_word(source, word))).count();
+    let kept: Vec<Token> = statement
+        .all
+        .iter()
+        .enumerate()
+        .filter(|(at, token)| *at >= skipped + 1 || !MODIFIERS.iter().any(|word| token.is_word(source, word)))
+        .map(|(_, token)| token.clone())
+        .collect();
+    sqlparser::statement(source, &kept, statement.dialect)
+}
+
+/// Reads what follows UPDATE and its modifiers; `alone` if there are none, and no WITH.
+fn update(cursor: &mut Cursor<'_>, alone: bool) -> Result<Change, Unread> {
+    let table = cursor.need_name("a table")?;
+    // An alias, a join, an index hint.
+    let mut plain = cursor.until(&["SET"]).is_empty() && alone;
+    cursor.need("SET")?;
+    let assigned = cursor.until(&["FROM", "WHERE", "RETURNING", "ORDER BY", "LIMIT"]);
+    let mut set = Vec::new();
+    for part in Cursor::new(cursor.source, assigned).comma_separated() {
+        plain &= assignment(cursor.source, part, &mut set)?;
+    }
+    if cursor.at("FROM") {
+        plain = false;
+        cursor.until(&["WHERE", "RETURNING", "ORDER BY", "LIMIT"]);
+    }
+    let mut filter = Vec::new();
+    if cursor.eat("WHERE") {
+        let condition = cursor.until(&["RETURNING", "ORDER BY", "LIMIT"]);
+        filter = filter::conjuncts(cursor.source, condition, &set);
+    }
+    plain &= cursor.tokens.is_empty();
+    Ok(Change::Update { table, set, filter, plain })
+}
+
+/// `a = 1` or `t.a = 1`; of `(a, b) = ...` the columns are known, the expressions are not, and the
+/// answer is that the statement is not plain.
+fn assignment(source: &str, tokens: &[Token], set: &mut Vec<Assignment>) -> Result<bool, Unread> {
+    let mut cursor = Cursor::new(source, tokens);
+    if let Some(columns) = cursor.group() {
+        let expression = text_of(source, cursor.tokens).unwrap_or_default();
+        for part in Cursor::new(source, columns).comma_separated() {
+            let column = Cursor::new(source, part).need_identifier("a column")?;
+            set.push(Assignment { column, expression: expression.clone() });
+        }
+        return Ok(false);
+    }
+    let mut column = cursor.need_identifier("a column")?;
+    while cursor.eat(".") {
+        column = cursor.need_identifier("a column")?;
+    }
+    cursor.eat(":");
+    cursor.need("=")?;
+    let expression = text_of(source, cursor.tokens).ok_or_else(|| cursor.expected("an expression"))?;
+    set.push(Assignment { column, expression });
+    Ok(true)
+}

@@ -1,0 +1,142 @@
+//! Table constraints and keys, as they stand in CREATE TABLE and behind ADD.
+
+use super::Statement;
+use super::column::{conflict_clause, reference_options};
+use crate::sql::Dialect;
+use crate::sql::change::{Constraint, ConstraintKind, Index};
+use crate::sql::dialect::cursor::{Cursor, unquote};
+use crate::sql::dialect::filter::text_of;
+use crate::sql::lexer::{Kind, Token};
+use crate::sql::statement::Unread;
+
+/// A table constraint, or one of MySQL's keys.
+pub(super) enum Key {
+    Constraint(Constraint),
+    Index(Index),
+}
+
+/// A constraint or a key begins here, not a column.
+pub(super) fn begins(dialect: Dialect, cursor: &Cursor<'_>) -> bool {
+    let word = cursor.peek();
+    let quoted = cursor.tokens.first().is_some_and(|token| token.kind != Kind::Word);
+    let mysql = dialect == Dialect::Mysql && ["INDEX", "KEY", "FULLTEXT", "SPATIAL"].contains(&word.as_str());
+    !quoted && (mysql || ["CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"].contains(&word.as_str()))
+}
+
+/// Takes one constraint or key with its options.
+pub(super) fn key(statement: &Statement<'_>, cursor: &mut Cursor<'_>) -> Result<Key, Unread> {
+    let constrained = cursor.eat("CONSTRAINT");
+    cursor.eat("IF NOT EXISTS");
+    let starts = ["PRIMARY KEY", "UNIQUE", "FOREIGN KEY", "CHECK"];
+    let mut name = match constrained && !starts.iter().any(|words| cursor.at(words)) {
+        true => Some(cursor.need_identifier("a constraint's name")?),
+        false => None,
+    };
+    let kind = if cursor.eat("CHECK") {
+        let inner = cursor.need_group()?;
+        statement.expression(inner)?;
+        if !cursor.eat("NOT ENFORCED") {
+            cursor.eat("ENFORCED");
+        }
+        ConstraintKind::Check { expression: text_of(cursor.source, inner).unwrap_or_default() }
+    } else if cursor.eat("FOREIGN KEY") {
+        cursor.eat("IF NOT EXISTS");
+        let index = cursor.identifier();
+        name = name.or(index);
+        let columns = columns(statement, cursor)?;
+        cursor.need("REFERENCES")?;
+        let references = cursor.need_name("a table")?;
+        cursor.group();
+        reference_options(cursor);
+        ConstraintKind::ForeignKey { columns, references }
+    } else if cursor.eat("PRIMARY KEY") {
+        index_name(cursor);
+        ConstraintKind::PrimaryKey { columns: columns(statement, cursor)? }
+    } else {
+        let unique = cursor.eat("UNIQUE");
+        return unique_or_index(statement, cursor, unique, constrained, name);
+    };
+    index_options(cursor);
+    conflict_clause(cursor);
+    Ok(Key::Constraint(Constraint { name, kind, not_valid: false, using_index: None }))
+}
+
+/// MySQL's `UNIQUE` without CONSTRAINT is an index by name; SQLite knows it only as a constraint.
+fn unique_or_index(
+    statement: &Statement<'_>,
+    cursor: &mut Cursor<'_>,
+    unique: bool,
+    constrained: bool,
+    name: Option<String>,
+) -> Result<Key, Unread> {
+    if statement.dialect == Dialect::Mysql {
+        let _ = !unique && (cursor.eat("FULLTEXT") || cursor.eat("SPATIAL"));
+        let _ = cursor.eat("INDEX") || cursor.eat("KEY");
+    }
+    let name = index_name(cursor).or(name);
+    let columns = columns(statement, cursor)?;
+    index_options(cursor);
+    conflict_clause(cursor);
+    if unique && (constrained || statement.dialect == Dialect::Sqlite) {
+        let kind = ConstraintKind::Unique { columns };
+        return Ok(Key::Constraint(Constraint { name, kind, not_valid: false, using_index: None }));
+    }
+    Ok(Key::Index(Index { name, columns, unique, partial: false }))
+}
+
+/// `[IF NOT EXISTS] [name] [USING BTREE]`.
+fn index_name(cursor: &mut Cursor<'_>) -> Option<String> {
+    cursor.eat("IF NOT EXISTS");
+    let name = if cursor.at("USING") { None } else { cursor.identifier() };
+    if cursor.eat("USING") {
+        cursor.bump();
+    }
+    name
+}
+
+/// MySQL's options behind an index's columns, with or without `=`.
+pub(super) fn index_options(cursor: &mut Cursor<'_>) {
+    loop {
+        let words = ["USING", "COMMENT", "KEY_BLOCK_SIZE", "WITH PARSER", "ALGORITHM", "LOCK", "CLUSTERING"];
+        if words.iter().any(|words| cursor.eat(words)) {
+            cursor.eat("=");
+            cursor.bump();
+        } else if !["VISIBLE", "INVISIBLE", "IGNORED", "NOT IGNORED"].iter().any(|words| cursor.eat(words)) {
+            return;
+        }
+    }
+}
+
+/// Takes the parenthesised columns of an index: plain ones by name, expressions by their source.
+pub(super) fn columns(statement: &Statement<'_>, cursor: &mut Cursor<'_>) -> Result<Vec<String>, Unread> {
+    let source = cursor.source;
+    let group = Cursor::new(source, cursor.need_group()?);
+    let mut columns = Vec::new();
+    for part in group.comma_separated() {
+        let part = without_order(source, part);
+        let mut item = Cursor::new(source, part);
+        let name = item.identifier();
+        if statement.dialect == Dialect::Mysql && name.is_some() {
+            // The length of a prefix: `a(10)`.
+            item.group();
+        }
+        if item.eat("COLLATE") {
+            item.bump();
+        }
+        columns.push(match (name, item.tokens.is_empty()) {
+            (Some(name), true) => unquote(&name),
+            _ => {
+                statement.expression(part)?;
+                text_of(source, part).ok_or_else(|| group.expected("a column"))?
+            }
+        });
+    }
+    if columns.is_empty() { Err(group.expected("a column")) } else { Ok(columns) }
+}
+
+fn without_order<'a>(source: &str, tokens: &'a [Token]) -> &'a [Token] {
+    match tokens.split_last() {
+        Some((last, rest)) if last.is_word(source, "asc") || last.is_word(source, "desc") => rest,
+        _ => tokens,
+    }
+}
