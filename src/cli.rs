@@ -4,6 +4,7 @@
 
 pub mod approve;
 pub mod explain;
+pub mod reap;
 pub mod rules;
 pub mod run;
 pub mod status;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
+use crate::database::temporary::REAP_COMMAND;
 use crate::error::{Error, Kind, Result, exit_code};
 
 /// Lint, plan and run database migrations while old and new versions of an application share one database
@@ -38,6 +40,8 @@ struct Cli {
 enum Command {
     Approve(approve::Args),
     Explain(explain::Args),
+    #[command(name = REAP_COMMAND, hide = true)]
+    Reap(reap::Args),
     Rules(rules::Args),
     Run(run::Args),
     Status(status::Args),
@@ -122,6 +126,7 @@ fn run(command: Command, context: &Context) -> Result<u8> {
     match command {
         Command::Approve(args) => approve::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
+        Command::Reap(args) => reap::run(&args, context),
         Command::Rules(args) => rules::run(&args, context),
         Command::Run(args) => run::run(&args, context),
         Command::Status(args) => status::run(&args, context),

@@ -7,6 +7,7 @@
 pub mod mysql;
 pub mod postgres;
 pub mod sqlite;
+pub mod temporary;
 
 mod address;
 
@@ -292,7 +293,7 @@ pub async fn estimate_rows<S: Session>(session: &mut S, table: &Name) -> Result<
 /// What the database said.
 pub async fn server_version<S: Session>(session: &mut S) -> Result<String, DatabaseError> {
     let sql = match session.dialect() {
-        Dialect::Postgres => "SELECT 'PostgreSQL ' || current_setting('server_version')",
+        Dialect::Postgres => "SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)",
         Dialect::Mysql => {
             "SELECT CASE WHEN version() LIKE '%MariaDB%' THEN concat('MariaDB ', substring_index(version(), '-', 1)) \
              ELSE concat('MySQL ', version()) END"

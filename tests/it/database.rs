@@ -203,3 +203,14 @@ async fn a_missing_or_wrong_sqlite_file_is_refused_and_not_created() {
     let error = connect(&format!("sqlite:{}", missing.display()), "lockkeeper test").await.err().unwrap();
     assert_eq!((error.kind, &error.causes[..]), (Kind::Connection, &["file is not a database".to_string()][..]));
 }
+
+#[tokio::test]
+async fn every_server_says_what_it_is() {
+    let version = async |url: &str| server_version(&mut open(url).await).await.unwrap();
+    if let Some(database) = servers::postgres().await {
+        assert!(version(&database.url).await.starts_with("PostgreSQL 1"));
+    }
+    if let Some(database) = servers::mariadb().await {
+        assert!(version(&database.url).await.starts_with("MariaDB 1"));
+    }
+}

@@ -1,6 +1,22 @@
-//! A fresh database for a test, on each of the three.
+//! A fresh database for every test, on each of the three.
+//!
+//! `LOCKKEEPER_TEST_POSTGRES_URL` and `LOCKKEEPER_TEST_MARIADB_URL` name servers to use; otherwise a temporary
+//! one is started, once for all tests of a run. Where that cannot be, tests say SKIP, and with `CI=true` or
+//! `LOCKKEEPER_TEST_REQUIRE` they fail:
+//!
+//! ```ignore
+//! let Some(database) = servers::postgres().await else { return };
+//! ```
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lockkeeper::database::temporary::{Engine, Server, Share, start};
+use lockkeeper::database::{Session, connect};
+use lockkeeper::error::Result;
+use lockkeeper::sql::Dialect;
 
 /// A database of one test's own.
 pub(crate) struct TestDatabase {
@@ -15,4 +31,77 @@ pub(crate) fn sqlite() -> TestDatabase {
     let file: PathBuf = directory.path().join("test.db");
     std::fs::write(&file, "").unwrap();
     TestDatabase { url: format!("sqlite:{}", file.display()), _directory: Some(directory) }
+}
+
+/// An empty PostgreSQL database.
+pub(crate) async fn postgres() -> Option<TestDatabase> {
+    database(Engine::Postgres, "LOCKKEEPER_TEST_POSTGRES_URL").await
+}
+
+/// An empty MariaDB database.
+pub(crate) async fn mariadb() -> Option<TestDatabase> {
+    database(Engine::Mariadb, "LOCKKEEPER_TEST_MARIADB_URL").await
+}
+
+
+/// The temporary server of this test run, for tests of the server itself.
+pub(crate) fn temporary(engine: Engine) -> Option<&'static Server> {
+    // Static, so that the server stays while one test of the process has yet to ask for it.
+    static POSTGRES: OnceLock<Result<Server>> = OnceLock::new();
+    static MARIADB: OnceLock<Result<Server>> = OnceLock::new();
+    let cell = match engine {
+        Engine::Postgres => &POSTGRES,
+        Engine::Mariadb => &MARIADB,
+    };
+    match cell.get_or_init(|| start(engine, &share())) {
+        Ok(server) => Some(server),
+        Err(error) => {
+            skip(engine, &error.to_string());
+            None
+        }
+    }
+}
+
+/// One server for all processes of a test run: nextest starts one for each test.
+fn share() -> Share {
+    let (key, linger) = match std::env::var("NEXTEST_RUN_ID") {
+        Ok(run) => (run, Duration::from_secs(10)),
+        Err(_) => (format!("test-{}", std::process::id()), Duration::ZERO),
+    };
+    Share { key, linger, reaper: env!("CARGO_BIN_EXE_lockkeeper").into() }
+}
+
+async fn database(engine: Engine, variable: &str) -> Option<TestDatabase> {
+    let name = unique_name();
+    let url = match std::env::var(variable) {
+        Ok(server) => create_on(&server, &name).await,
+        Err(_) => temporary(engine)?.create_database(&name).await.unwrap(),
+    };
+    Some(TestDatabase { url, _directory: None })
+}
+
+/// A database on somebody's own server, which stays there.
+async fn create_on(server: &str, name: &str) -> String {
+    let mut session = connect(server, "lockkeeper test").await.unwrap();
+    let dialect: Dialect = session.dialect();
+    session.execute(&format!("CREATE DATABASE {}", dialect.quote(name)), &[]).await.unwrap();
+    let mut url = url::Url::parse(server).unwrap();
+    url.set_path(name);
+    url.to_string()
+}
+
+fn unique_name() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    format!("lockkeeper_test_{started}_{process}_{number}")
+}
+
+/// Never a silent pass.
+#[expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
+fn skip(engine: Engine, why: &str) {
+    let required = |variable| std::env::var(variable).is_ok_and(|value| !value.is_empty() && value != "0");
+    let required = required("LOCKKEEPER_TEST_REQUIRE") || std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!required, "no {engine} for this test: {why}");
+    eprintln!("SKIP: no {engine} for this test: {why}");
 }
