@@ -4,6 +4,7 @@
 
 pub mod approve;
 pub mod explain;
+pub mod plan;
 pub mod reap;
 pub mod rules;
 pub mod run;
@@ -40,6 +41,7 @@ struct Cli {
 enum Command {
     Approve(approve::Args),
     Explain(explain::Args),
+    Plan(plan::Args),
     #[command(name = REAP_COMMAND, hide = true)]
     Reap(reap::Args),
     Rules(rules::Args),
@@ -126,6 +128,7 @@ fn run(command: Command, context: &Context) -> Result<u8> {
     match command {
         Command::Approve(args) => approve::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
+        Command::Plan(args) => plan::run(&args, context),
         Command::Reap(args) => reap::run(&args, context),
         Command::Rules(args) => rules::run(&args, context),
         Command::Run(args) => run::run(&args, context),

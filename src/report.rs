@@ -1,4 +1,5 @@
 //! Findings, plans, events and status as text or JSON. Only this room knows colour and JSON shapes.
 
+pub mod plan;
 pub mod progress;
 pub mod status;

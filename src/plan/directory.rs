@@ -28,7 +28,24 @@ const REVERT: &str = "revert.sql";
 /// # Errors
 /// A directory that is none or lacks `expand.sql`, and anything in its files that could not be carried out.
 pub fn read(path: &Path, fallback: Option<Dialect>) -> Result<Plan> {
-    let files = Files::read(path)?;
+    plan(path, name(path)?, &Files::read(path)?, fallback)
+}
+
+/// The plan of files that are not written yet; `path` is where they would be.
+///
+/// # Errors
+/// As `read`.
+pub fn of_texts(path: &Path, texts: &[(&'static str, String)], fallback: Option<Dialect>) -> Result<Plan> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_string();
+    let list = FILES
+        .iter()
+        .filter_map(|file| texts.iter().find(|(name, _)| name == file))
+        .map(|(name, text)| File { name, path: path.join(name).display().to_string(), text: text.clone() })
+        .collect();
+    plan(path, name, &Files { list }, fallback)
+}
+
+fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> Result<Plan> {
     let settings = match files.get(SETTINGS) {
         Some(file) => Settings::read(&file.text, &file.path)?,
         None => Settings::default(),
@@ -67,7 +84,7 @@ pub fn read(path: &Path, fallback: Option<Dialect>) -> Result<Plan> {
 
     let digests: Vec<PlanFile> = files.list.iter().map(File::digest).collect();
     Ok(Plan {
-        name: name(path)?,
+        name,
         dialect,
         settings,
         digest: hex(digests.iter().flat_map(|file| [file.name.as_str(), "\0", &file.digest, "\n"])),
@@ -285,7 +302,7 @@ impl File {
     fn statements(&self, dialect: Dialect) -> Result<Vec<Statement>> {
         let mut statements = Vec::new();
         for statement in sql::read(&self.text, dialect) {
-            let at = |offset: usize| self.text[..offset].matches('\n').count() + 1;
+            let at = |offset: usize| sql::line_column(&self.text, offset).0;
             let line = at(statement.range.start);
             let clauses = statement.parsed.map_err(|unread| {
                 Error::input(format!("{}:{}: cannot read this statement", self.path, at(unread.range.start)))

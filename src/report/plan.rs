@@ -1,0 +1,182 @@
+//! A plan as text for a reviewer, or as JSON for a script.
+
+use serde::Serialize;
+
+use crate::gate::gates_of;
+use crate::plan::{Action, Expectation, Phase, Plan, Probe, Step, Verify};
+use crate::sql::Name;
+
+/// The plan, phase by phase, as text.
+pub fn text(plan: &Plan) -> String {
+    let mut text = format!(
+        "{}: a phased change for {}, strategy {}\nplan digest {}\n",
+        plan.name,
+        plan.dialect,
+        plan.settings.strategy.name(),
+        plan.digest
+    );
+    for phase in Phase::ALL {
+        let steps: Vec<&Step> = plan.steps_of(phase).collect();
+        if steps.is_empty() {
+            continue;
+        }
+        let gates: Vec<String> = gates_of(plan, phase).into_iter().map(|gate| gate.name).collect();
+        let gates = if gates.is_empty() { "no gate".to_string() } else { format!("gates: {}", gates.join(", ")) };
+        text += &format!("\n{}, {gates}\n", phase.name());
+        for step in steps {
+            text += &step_text(step);
+        }
+    }
+    text += &format!("\n{}\n", summary(plan));
+    text
+}
+
+fn step_text(step: &Step) -> String {
+    let mut text = format!("\n  {}  {} ({}:{})\n", step.id, does(step), step.file, step.line);
+    for line in step.sql.lines() {
+        text += format!("      {line}").trim_end();
+        text.push('\n');
+    }
+    text += &format!("    probe: {}\n    digest: {}\n", probe_text(step), &step.digest[..16.min(step.digest.len())]);
+    text
+}
+
+fn does(step: &Step) -> &'static str {
+    match &step.action {
+        Action::Statement { transactional: true } => "runs, in one transaction with its ledger row",
+        Action::Statement { transactional: false } => "runs, outside a transaction",
+        Action::Backfill(_) => "fills in batches, each with its ledger row",
+        Action::Verify(Verify::Derived { .. }) => "proves, range by range, that no such row is left",
+        Action::Verify(Verify::Query) => "proves that this returns no row",
+    }
+}
+
+fn probe_text(step: &Step) -> String {
+    match &step.probe {
+        Probe::Ledger => "the ledger's own row".into(),
+        Probe::Schema(expectations) => expectations.iter().map(expectation).collect::<Vec<_>>().join(", "),
+        Probe::Repeat => "not needed, repeating it does no harm".into(),
+        Probe::None => "none; `run` refuses this plan".into(),
+    }
+}
+
+/// What is expected after a statement, in words.
+pub fn expectation(expectation: &Expectation) -> String {
+    let is = |exists: &bool| if *exists { "exists" } else { "is gone" };
+    let on = |table: &Option<Name>| table.as_ref().map(|table| format!(" on {table}")).unwrap_or_default();
+    match expectation {
+        Expectation::Table { table, exists } => format!("table {table} {}", is(exists)),
+        Expectation::Column { table, column, exists } => format!("column {table}.{column} {}", is(exists)),
+        Expectation::Index { table, index, exists: true } => format!("index {index}{} exists and is valid", on(table)),
+        Expectation::Index { table, index, exists } => format!("index {index}{} {}", on(table), is(exists)),
+        Expectation::Trigger { table, trigger, exists } => format!("trigger {trigger}{} {}", on(table), is(exists)),
+        Expectation::Constraint { table, constraint, exists } => {
+            format!("constraint {constraint} on {table} {}", is(exists))
+        }
+        Expectation::Function { function, exists } => format!("function {function} {}", is(exists)),
+        Expectation::View { view, exists } => format!("view {view} {}", is(exists)),
+        Expectation::Nullable { table, column, nullable } => {
+            format!("column {table}.{column} {}", if *nullable { "is nullable" } else { "is NOT NULL" })
+        }
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let counts: Vec<String> = Phase::ALL
+        .iter()
+        .map(|phase| (phase.name(), plan.steps_of(*phase).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    let total = plan.steps.len();
+    let steps = if total == 1 { "step" } else { "steps" };
+    let mut text = format!("{total} {steps}: {}", counts.join(", "));
+    match plan.unprobed().as_slice() {
+        [] => {}
+        [one] => text += &format!("; 1 without a probe ({})", one.id),
+        several => text += &format!("; {} without a probe", several.len()),
+    }
+    text
+}
+
+#[derive(Serialize)]
+struct PlanJson<'a> {
+    name: &'a str,
+    dialect: &'a str,
+    strategy: &'a str,
+    digest: &'a str,
+    files: Vec<FileJson<'a>>,
+    phases: Vec<PhaseJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct FileJson<'a> {
+    name: &'a str,
+    digest: &'a str,
+}
+
+#[derive(Serialize)]
+struct PhaseJson<'a> {
+    phase: &'a str,
+    gates: Vec<String>,
+    steps: Vec<StepJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct StepJson<'a> {
+    id: &'a str,
+    action: &'a str,
+    transactional: bool,
+    sql: &'a str,
+    file: &'a str,
+    line: usize,
+    probe: &'a str,
+    /// For probe `schema`: what holds afterwards.
+    expect: Vec<String>,
+    digest: &'a str,
+}
+
+/// The plan as one JSON document.
+pub fn json(plan: &Plan) -> String {
+    let document = PlanJson {
+        name: &plan.name,
+        dialect: plan.dialect.name(),
+        strategy: plan.settings.strategy.name(),
+        digest: &plan.digest,
+        files: plan.files.iter().map(|file| FileJson { name: &file.name, digest: &file.digest }).collect(),
+        phases: Phase::ALL
+            .iter()
+            .map(|phase| PhaseJson {
+                phase: phase.name(),
+                gates: gates_of(plan, *phase).into_iter().map(|gate| gate.name).collect(),
+                steps: plan.steps_of(*phase).map(step_json).collect(),
+            })
+            .filter(|phase| !phase.steps.is_empty())
+            .collect(),
+    };
+    serde_json::to_string_pretty(&document).expect("plain data with text keys always becomes JSON") + "\n"
+}
+
+fn step_json(step: &Step) -> StepJson<'_> {
+    let (probe, expect) = match &step.probe {
+        Probe::Ledger => ("ledger", Vec::new()),
+        Probe::Schema(expectations) => ("schema", expectations.iter().map(expectation).collect()),
+        Probe::Repeat => ("repeat", Vec::new()),
+        Probe::None => ("none", Vec::new()),
+    };
+    StepJson {
+        id: &step.id,
+        action: match &step.action {
+            Action::Statement { .. } => "statement",
+            Action::Backfill(_) => "backfill",
+            Action::Verify(_) => "verify",
+        },
+        transactional: matches!(&step.action, Action::Statement { transactional: true } | Action::Backfill(_)),
+        sql: &step.sql,
+        file: &step.file,
+        line: step.line,
+        probe,
+        expect,
+        digest: &step.digest,
+    }
+}
