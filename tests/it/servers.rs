@@ -43,7 +43,6 @@ pub(crate) async fn mariadb() -> Option<TestDatabase> {
     database(Engine::Mariadb, "LOCKKEEPER_TEST_MARIADB_URL").await
 }
 
-
 /// The temporary server of this test run, for tests of the server itself.
 pub(crate) fn temporary(engine: Engine) -> Option<&'static Server> {
     // Static, so that the server stays while one test of the process has yet to ask for it.
