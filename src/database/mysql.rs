@@ -29,8 +29,7 @@ impl Connection {
             user: options.map_or_else(String::new, |options| options.get_username().to_string()),
         };
         let options = MySqlConnectOptions::from_str(url).map_err(|error| place(None).refused(url, &error))?;
-        // The session as the server's administrator set it up; the driver would add to its sql_mode. The time
-        // zone is the driver's default, UTC.
+        // The time zone is the driver's default, UTC.
         let options = options.pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging();
         let place = place(Some(&options));
         if place.database.is_none() {
@@ -44,8 +43,11 @@ impl Connection {
             .map_err(|error| place.refused(url, &error))?;
         let mut connection = Self(connection);
         let seconds = LOCK_TIMEOUT.as_secs();
-        let timeouts = format!("SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}");
-        match connection.execute(&timeouts, &[]).await {
+        // The driver asks for IGNORE_SPACE, under which other words are reserved than in everybody else's sessions.
+        let settings = format!(
+            "SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}, sql_mode = @@GLOBAL.sql_mode"
+        );
+        match connection.execute(&settings, &[]).await {
             Ok(_) => Ok(connection),
             Err(error) => Err(Error::new(Kind::Connection, format!("no session on {place}")).because(error)),
         }

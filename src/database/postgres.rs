@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{
-    PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow, PgSeverity, PgTypeInfo, PgTypeKind,
-    PgValueFormat,
+    PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow, PgSeverity, PgTypeInfo, PgValueFormat,
 };
 use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row, TypeInfo, ValueRef};
 
@@ -68,10 +67,19 @@ impl Connection {
         } else {
             bind(sqlx::query(sql).persistent(false), parameters).fetch_all(&mut self.0).await
         };
-        let rows = rows.map_err(|error| database_error(&error))?;
+        let rows = rows.map_err(|error| match database_error(&error) {
+            // The driver looks up types that it does not know with the same unnamed statement, which is then gone.
+            lost if lost.code.as_deref() == Some(NO_SUCH_STATEMENT) => DatabaseError::refused(
+                "a column of the result is of a type that this database defines: cast it to text in the query",
+            ),
+            error => error,
+        })?;
         rows.iter().map(|row| (0..row.len()).map(|column| decode(row, column)).collect()).collect()
     }
 }
+
+/// SQLSTATE invalid_sql_statement_name.
+const NO_SUCH_STATEMENT: &str = "26000";
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
@@ -122,9 +130,7 @@ fn decode(row: &PgRow, column: usize) -> Result<Value, DatabaseError> {
         "BYTEA" => Value::Bytes(row.try_get(column).map_err(wrong)?),
         "VOID" => Value::Null,
         "TEXT" | "VARCHAR" | "CHAR" | "NAME" | "\"CHAR\"" | "UNKNOWN" => Value::Text(text_of(&raw)?),
-        _ if raw.format() == PgValueFormat::Text || matches!(data_type.kind(), PgTypeKind::Enum(_)) => {
-            Value::Text(text_of(&raw)?)
-        }
+        _ if raw.format() == PgValueFormat::Text => Value::Text(text_of(&raw)?),
         _ => {
             let column = row.column(column).name().to_string();
             return Err(DatabaseError::refused(format!(

@@ -25,6 +25,14 @@ pub(crate) struct TestDatabase {
     _directory: Option<tempfile::TempDir>,
 }
 
+impl TestDatabase {
+    /// The database's name on its server.
+    pub(crate) fn name(&self) -> &str {
+        let path = self.url.split('?').next().unwrap();
+        path.rsplit('/').next().unwrap()
+    }
+}
+
 /// An empty SQLite file.
 pub(crate) fn sqlite() -> TestDatabase {
     let directory = tempfile::tempdir().unwrap();
