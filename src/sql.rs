@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod dialect;
+mod guard;
 mod lexer;
 mod split;
 pub mod statement;

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::lexer::{Kind, Token};
+use super::lexer::Kind;
 use super::split::{self, Piece};
-use super::{Change, Dialect, dialect};
+use super::{Change, Dialect, dialect, guard};
 
 /// One SQL statement of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,42 +54,9 @@ fn parse(text: &str, piece: &Piece, dialect: Dialect) -> Result<Vec<Clause>, Unr
         let kind = piece.tokens[0].text(text).split_whitespace().next().unwrap_or_default().to_string();
         return Ok(vec![Clause { range: piece.range.clone(), change: Change::Other { kind } }]);
     }
-    refuse_monsters(text, piece)?;
-    match dialect {
+    guard::guarded(text, piece, || match dialect {
         Dialect::Postgres => dialect::postgres::parse(text, piece),
         Dialect::Mysql => dialect::mysql::parse(text, piece),
         Dialect::Sqlite => dialect::sqlite::parse(text, piece),
-    }
-}
-
-/// Longer statements are not handed to a parser.
-const SIZE_CAP: usize = 1 << 20;
-/// Deeper nesting overflows the parsers' stacks, which no `catch_unwind` survives.
-const NESTING_CAP: usize = 500;
-
-fn refuse_monsters(text: &str, piece: &Piece) -> Result<(), Unread> {
-    if piece.range.len() > SIZE_CAP {
-        let reason = format!("longer than {} KiB", SIZE_CAP / 1024);
-        return Err(Unread { range: piece.range.clone(), reason });
-    }
-    match deepest(text, &piece.tokens) {
-        Some(token) => {
-            let reason = format!("more than {NESTING_CAP} nested parentheses");
-            Err(Unread { range: token.range.clone(), reason })
-        }
-        None => Ok(()),
-    }
-}
-
-/// The parenthesis that goes beyond the bound.
-fn deepest<'a>(text: &str, tokens: &'a [Token]) -> Option<&'a Token> {
-    let mut depth = 0_usize;
-    tokens.iter().find(|token| {
-        match token.text(text) {
-            "(" | "[" => depth += 1,
-            ")" | "]" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth > NESTING_CAP
     })
 }

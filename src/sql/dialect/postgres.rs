@@ -4,6 +4,7 @@ mod alter;
 mod query;
 mod table;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use squawk_syntax::ast::{self, AstNode};
@@ -11,7 +12,7 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::clause;
 use crate::sql::change::{Change, Name};
-use crate::sql::lexer::Token;
+use crate::sql::lexer::{Kind, Token};
 use crate::sql::split::Piece;
 use crate::sql::statement::{Clause, Unread};
 
@@ -24,8 +25,7 @@ struct Source<'a> {
 /// Reads one statement.
 pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Unread> {
     let source = Source { file, piece };
-    let text = &file[piece.range.clone()];
-    let parse = SourceFile::parse(text);
+    let parse = SourceFile::parse(&source.without_bodies());
     if let Some(error) = parse.errors().first() {
         let at = piece.range.start + usize::from(error.range().start());
         return Err(Unread { range: source.token_at(at), reason: lower_case(error.message()) });
@@ -122,6 +122,27 @@ impl Source<'_> {
     fn whole(&self, change: Option<Change>) -> Vec<Clause> {
         let change = change.unwrap_or_else(|| Change::Other { kind: self.kind() });
         vec![Clause { range: self.piece.range.clone(), change }]
+    }
+
+    /// The statement with blanks for what a routine's strings hold. Its body is no part of the
+    /// schema, and the parser would parse it, too, without a bound.
+    fn without_bodies(&self) -> Cow<'_, str> {
+        let text = &self.file[self.piece.range.clone()];
+        let is = |at: usize, word: &str| self.piece.tokens.get(at).is_some_and(|token| token.is_word(self.file, word));
+        let routine = |at: usize| is(at, "function") || is(at, "procedure");
+        if !(is(0, "do") || is(0, "create") && (routine(1) || is(1, "or") && routine(3))) {
+            return Cow::Borrowed(text);
+        }
+        let mut blanked = String::with_capacity(text.len());
+        for token in self.piece.tokens.iter().filter(|token| token.kind == Kind::String) {
+            let string = token.text(self.file);
+            let Some(quote) = string.split_inclusive('$').nth(1).filter(|_| string.starts_with('$')) else { continue };
+            let (open, close) = (token.range.start + quote.len() + 1, token.range.end - quote.len() - 1);
+            blanked.push_str(&self.file[self.piece.range.start + blanked.len()..open]);
+            blanked.extend(std::iter::repeat_n(' ', close - open));
+        }
+        blanked.push_str(&text[blanked.len()..]);
+        Cow::Owned(blanked)
     }
 
     fn kind(&self) -> String {

@@ -53,18 +53,12 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
 
 fn judge(statement: &Statement<'_>) -> Result<(), Unread> {
     let source = statement.cursor.source;
-    if statement.dialect != Dialect::Mysql {
+    let is_modifier = |token: &&Token| MODIFIERS.iter().any(|word| token.is_word(source, word));
+    let skipped = statement.all[1..].iter().take_while(is_modifier).count();
+    if statement.dialect != Dialect::Mysql || skipped == 0 {
         return sqlparser::statement(source, statement.all, statement.dialect);
     }
-    let leading = statement.all.iter().take(4);
-    let skipped = leading.filter(|token| MODIFIERS.iter().any(|word| token.is_word(source, word))).count();
-    let kept: Vec<Token> = statement
-        .all
-        .iter()
-        .enumerate()
-        .filter(|(at, token)| *at >= skipped + 1 || !MODIFIERS.iter().any(|word| token.is_word(source, word)))
-        .map(|(_, token)| token.clone())
-        .collect();
+    let kept = [&statement.all[..1], &statement.all[1 + skipped..]].concat();
     sqlparser::statement(source, &kept, statement.dialect)
 }
 
