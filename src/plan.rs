@@ -6,6 +6,7 @@
 
 pub mod directory;
 mod probe;
+pub mod recipes;
 pub mod settings;
 pub mod step;
 

@@ -6,21 +6,30 @@ use clap::ValueEnum;
 
 use super::Context;
 use crate::error::{Error, Result, exit_code};
-use crate::plan::{Plan, directory};
+use crate::history::layout;
+use crate::plan::{Plan, directory, recipes};
 use crate::report;
 use crate::settings::Settings;
 use crate::sql::Dialect;
 
-/// Print the steps of a phased change
+/// Print the steps of a phased change, or turn an unsafe migration into one
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A change directory
-    #[arg(value_name = "CHANGE")]
+    /// A change directory, or a migration file with one unsafe change in it
+    #[arg(value_name = "CHANGE|MIGRATION")]
     target: PathBuf,
 
     /// Whose SQL it is, where change.toml does not say: postgres, mysql (also for MariaDB) or sqlite
     #[arg(long)]
     dialect: Option<String>,
+
+    /// The changed column's type, where the migrations beside it do not tell: `varchar(20) NOT NULL`
+    #[arg(long = "type", value_name = "TYPE")]
+    column_type: Option<String>,
+
+    /// Write the phased change to DIR, which must not exist yet; without it, it is only printed
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
 
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -34,30 +43,93 @@ enum Format {
     Json,
 }
 
-/// Prints a plan.
+/// Prints a plan; of a migration, also the phased change that it becomes.
 ///
 /// # Errors
-/// A change that cannot be read or could not be carried out.
+/// A change that cannot be read or could not be carried out, a migration that has no recipe.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let settings = Settings::load(context.config.as_deref())?;
     let dialect = match &args.dialect {
         Some(word) => Some(Dialect::from_word(word)?),
         None => settings.dialect,
     };
-    print(&read(&args.target, dialect)?, args.format, context)?;
+    let target = &args.target;
+    match std::fs::metadata(target) {
+        Err(error) => return Err(Error::input(format!("cannot read {}", target.display())).because(error)),
+        Ok(metadata) if metadata.is_dir() => {
+            for (option, given) in [("--type", args.column_type.is_some()), ("--output", args.output.is_some())] {
+                if given {
+                    return Err(Error::input(format!(
+                        "{option} is for a migration; {} is a directory",
+                        target.display()
+                    )));
+                }
+            }
+            context.print(&shown(&directory::read(target, dialect)?, args.format))?;
+        }
+        Ok(_) => rewrite(args, dialect, context)?,
+    }
     Ok(exit_code::CLEAN)
 }
 
-fn read(target: &Path, dialect: Option<Dialect>) -> Result<Plan> {
-    if !target.exists() {
-        return Err(Error::input(format!("no file or directory {}", target.display())));
-    }
-    directory::read(target, dialect)
-}
-
-fn print(plan: &Plan, format: Format, context: &Context) -> Result<()> {
-    context.print(&match format {
+fn shown(plan: &Plan, format: Format) -> String {
+    match format {
         Format::Text => report::plan::text(plan),
         Format::Json => report::plan::json(plan),
-    })
+    }
+}
+
+fn rewrite(args: &Args, dialect: Option<Dialect>, context: &Context) -> Result<()> {
+    let target = &args.target;
+    let dialect = dialect.ok_or_else(|| {
+        Error::input(format!("the dialect of {} is not known", target.display()))
+            .hint("give --dialect postgres|mysql|sqlite, or say it in lockkeeper.toml")
+    })?;
+    let beside = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let history = layout::read(&[beside.to_path_buf()], dialect)?;
+    let migration = beside.join(target.file_name().unwrap_or_default());
+    let output = args.output.clone().unwrap_or_else(|| migration.with_extension(""));
+    if args.output.is_some() && output.exists() {
+        return Err(Error::input(format!("{} exists already and is not overwritten", output.display())));
+    }
+    let rewritten = recipes::rewrite(&migration, &history, args.column_type.as_deref(), &output)?;
+    for note in &rewritten.notes {
+        context.say(&format!("note: {note}\n"));
+    }
+    let mut text = String::new();
+    let plan = if args.output.is_some() {
+        write(&output, &rewritten.draft.files)?;
+        context.say(&format!("wrote {}\n", output.display()));
+        directory::read(&output, Some(dialect))?
+    } else {
+        if args.format == Format::Text {
+            text += &report::plan::files(&rewritten.draft.files);
+        }
+        context.say("nothing is written; give --output DIR to write it\n");
+        rewritten.plan
+    };
+    text += &shown(&plan, args.format);
+    if args.format == Format::Text {
+        text += &report::plan::ladder(&rewritten.draft.ladder);
+    }
+    context.print(&text)
+}
+
+/// Writes the directory beside its place and moves it there, so that no half of it is left behind.
+fn write(output: &Path, files: &[(&'static str, String)]) -> Result<()> {
+    let failed = |error: std::io::Error| Error::input(format!("could not write {}", output.display())).because(error);
+    let parent = match output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let draft = tempfile::Builder::new().prefix(".lockkeeper-").tempdir_in(parent).map_err(failed)?;
+    let written = draft.path().join("change");
+    std::fs::create_dir(&written).map_err(failed)?;
+    for (name, text) in files {
+        std::fs::write(written.join(name), text).map_err(failed)?;
+    }
+    std::fs::rename(&written, output).map_err(failed)
 }

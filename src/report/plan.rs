@@ -31,6 +31,17 @@ pub fn text(plan: &Plan) -> String {
     text
 }
 
+/// The files of a phased change one after the other.
+pub fn files(files: &[(&'static str, String)]) -> String {
+    files.iter().map(|(name, text)| format!("==> {name}\n{text}\n")).collect()
+}
+
+/// Which versions of the application may run when.
+pub fn ladder(ladder: &[String]) -> String {
+    let lines: String = ladder.iter().enumerate().map(|(at, line)| format!("  {}. {line}\n", at + 1)).collect();
+    format!("\nversions:\n{lines}")
+}
+
 fn step_text(step: &Step) -> String {
     let mut text = format!("\n  {}  {} ({}:{})\n", step.id, does(step), step.file, step.line);
     for line in step.sql.lines() {

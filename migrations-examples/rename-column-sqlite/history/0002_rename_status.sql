@@ -1,0 +1,1 @@
+ALTER TABLE orders RENAME COLUMN old_status TO new_status;

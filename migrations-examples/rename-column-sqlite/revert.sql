@@ -1,0 +1,9 @@
+-- 0002_rename_status: orders.old_status becomes new_status.
+-- revert: undoes expand, before contract has begun.
+
+-- old_status holds everything that was written to new_status: nothing is lost. No version that uses new_status may
+-- be running.
+DROP TRIGGER orders_new_status_sync_insert;
+DROP TRIGGER orders_new_status_sync_from_new;
+DROP TRIGGER orders_new_status_sync_from_old;
+ALTER TABLE orders DROP COLUMN new_status;

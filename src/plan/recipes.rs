@@ -1,0 +1,160 @@
+//! How an unsafe migration becomes a phased change: one file per kind of change, one line here.
+
+pub mod rename_column;
+
+use std::path::Path;
+
+use super::Plan;
+use super::directory;
+use crate::error::{Error, Result};
+use crate::history::History;
+use crate::schema::{Catalog, Table};
+use crate::sql::{self, Change, Clause, Dialect, Name};
+
+/// Every recipe, by the name of the rule that sends people to it.
+const RECIPES: &[(&str, Recipe)] = &[("rename-column", rename_column::rewrite)];
+
+/// Rewrites a change that it knows; `None` for every other change.
+type Recipe = fn(&Unsafe<'_>) -> Option<Result<Draft>>;
+
+/// What a recipe writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub files: Vec<(&'static str, String)>,
+    /// Which application versions may run when, one sentence each, in order.
+    pub ladder: Vec<String>,
+}
+
+/// An unsafe change, and what the migrations before it tell about its table.
+pub struct Unsafe<'a> {
+    pub dialect: Dialect,
+    /// The migration's name without `.sql`.
+    pub title: &'a str,
+    pub change: &'a Change,
+    /// The table as the history left it.
+    pub table: Option<&'a Table>,
+    /// The text of the statement that created the table.
+    pub created_by: Option<&'a str>,
+    /// What `--type` says: a type, also with NOT NULL and DEFAULT.
+    pub column_type: Option<&'a str>,
+}
+
+/// A phased change that is not written yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    pub draft: Draft,
+    /// What the reader should know besides, one sentence each.
+    pub notes: Vec<String>,
+    pub plan: Plan,
+}
+
+/// Rewrites the migration at `migration` as a phased change that would be written to `output`. `history`
+/// holds the migration and its siblings.
+///
+/// # Errors
+/// A migration that holds anything but one change with a recipe, and a change that the recipe refuses.
+pub fn rewrite(migration: &Path, history: &History, column_type: Option<&str>, output: &Path) -> Result<Rewritten> {
+    let dialect = history.dialect;
+    let shown = migration.display().to_string();
+    let at = history
+        .migrations
+        .iter()
+        .position(|other| Path::new(&other.path) == migration)
+        .ok_or_else(|| Error::input(format!("{shown} is no migration that runs forward")))?;
+    let subject = &history.migrations[at];
+    let mut changes = Vec::new();
+    for statement in &subject.statements {
+        let line = sql::line_column(&subject.text, statement.range.start).0;
+        let clauses = statement.parsed.as_ref().map_err(|unread| {
+            Error::input(format!("{shown}:{line}: cannot read this statement")).because(&unread.reason)
+        })?;
+        changes.extend(clauses.iter().filter(|clause| concerns(&clause.change)).map(|clause| (line, clause)));
+    }
+    let change = match changes.as_slice() {
+        [] => return Err(Error::input(format!("{shown} changes nothing"))),
+        [(_, Clause { change, .. })] => change,
+        [..] => return Err(in_the_way(&shown, &subject.text, &changes)),
+    };
+
+    let before = Before::replay(history, at, change);
+    let title = migration.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let subject = Unsafe {
+        dialect,
+        title,
+        change,
+        table: table_of(change).and_then(|table| before.catalog.table(table)),
+        created_by: before.created_by.as_deref(),
+        column_type,
+    };
+    let draft = RECIPES.iter().find_map(|(_, recipe)| recipe(&subject)).unwrap_or_else(|| {
+        let known: Vec<&str> = RECIPES.iter().map(|(name, _)| *name).collect();
+        Err(Error::input(format!("no recipe for what {shown} does"))
+            .hint(format!("the recipes are: {}", known.join(", "))))
+    })?;
+    let plan = directory::of_texts(output, &draft.files, Some(dialect))?;
+    Ok(Rewritten { draft, notes: before.notes, plan })
+}
+
+/// Transactions and session settings around a change are the tool's business and fall away.
+fn concerns(change: &Change) -> bool {
+    match change {
+        Change::Begin | Change::Commit => false,
+        Change::Other { kind } => kind.split_whitespace().next() != Some("SET"),
+        _ => true,
+    }
+}
+
+fn in_the_way(shown: &str, text: &str, changes: &[(usize, &Clause)]) -> Error {
+    let known = |change: &Change| matches!(change, Change::RenameColumn { .. });
+    let (line, clause) = changes.iter().find(|(_, clause)| !known(&clause.change)).unwrap_or(&changes[1]);
+    let first = text[clause.range.clone()].lines().next().unwrap_or_default();
+    Error::input(format!("{shown}:{line}: `{first}` is in the way: a phased change is made of one change at a time"))
+        .hint("move it to a migration of its own")
+}
+
+fn table_of(change: &Change) -> Option<&Name> {
+    match change {
+        Change::RenameColumn { table, .. } => Some(table),
+        _ => None,
+    }
+}
+
+/// What the migrations before one tell.
+struct Before {
+    catalog: Catalog,
+    created_by: Option<String>,
+    notes: Vec<String>,
+}
+
+impl Before {
+    fn replay(history: &History, at: usize, change: &Change) -> Self {
+        let mut before = Self { catalog: Catalog::new(history.dialect), created_by: None, notes: Vec::new() };
+        let mut unread = 0;
+        for (number, migration) in history.migrations[..at].iter().enumerate() {
+            for statement in &migration.statements {
+                let Ok(clauses) = &statement.parsed else {
+                    unread += 1;
+                    continue;
+                };
+                before.catalog.enter(number, clauses.iter().map(|clause| &clause.change));
+                for Clause { change: earlier, .. } in clauses {
+                    let creates = matches!((earlier, table_of(change)),
+                        (Change::CreateTable { table, .. }, Some(of)) if before.catalog.same(&table.name, &of.name));
+                    if creates {
+                        before.created_by = Some(migration.text[statement.range.clone()].to_string());
+                    }
+                    before.catalog.apply(earlier);
+                }
+            }
+        }
+        if unread > 0 {
+            before.notes.push(format!(
+                "{unread} earlier statements could not be read: what they did to the table is not taken into account"
+            ));
+        }
+        for error in &history.unreadable {
+            before.notes.push(format!("{error}: what it does to the table is not taken into account"));
+        }
+        before
+    }
+}
