@@ -4,6 +4,7 @@
 
 pub mod approve;
 pub mod explain;
+pub mod lint;
 pub mod plan;
 pub mod reap;
 pub mod rules;
@@ -39,14 +40,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Approve(approve::Args),
+    Lint(lint::Args),
     Explain(explain::Args),
-    Plan(plan::Args),
-    #[command(name = REAP_COMMAND, hide = true)]
-    Reap(reap::Args),
     Rules(rules::Args),
+    Plan(plan::Args),
     Run(run::Args),
     Status(status::Args),
+    Approve(approve::Args),
+    #[command(name = REAP_COMMAND, hide = true)]
+    Reap(reap::Args),
 }
 
 /// What `--color` says.
@@ -126,13 +128,14 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, context: &Context) -> Result<u8> {
     match command {
-        Command::Approve(args) => approve::run(&args, context),
+        Command::Lint(args) => lint::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
-        Command::Plan(args) => plan::run(&args, context),
-        Command::Reap(args) => reap::run(&args, context),
         Command::Rules(args) => rules::run(&args, context),
+        Command::Plan(args) => plan::run(&args, context),
         Command::Run(args) => run::run(&args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::Approve(args) => approve::run(&args, context),
+        Command::Reap(args) => reap::run(&args, context),
     }
 }
 

@@ -1,7 +1,180 @@
 //! Rules over a history: a pure function from migrations and settings to findings.
+//!
+//! What is not judged is counted: statements that could not be read, findings that a comment allows.
 
 pub mod finding;
 pub mod page;
 pub mod rules;
+mod suppression;
+
+use std::ops::Range;
 
 pub use finding::{Finding, Severity};
+
+use crate::error::{Error, Result};
+use crate::history::{History, Migration};
+use crate::schema::{Catalog, effect};
+use crate::settings::Settings;
+use crate::sql::{Change, Clause, Dialect};
+use rules::Rule;
+
+/// What `lint` found, and what it looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// In the order of the files and of the text.
+    pub findings: Vec<Finding>,
+    pub files: usize,
+    pub statements: usize,
+    /// Statements that could not be read: each is a finding too, unless a comment allows it.
+    pub unreadable: usize,
+    /// Findings that a comment allows.
+    pub suppressed: usize,
+}
+
+/// Judges every migration, each with the catalog that the ones before it leave.
+///
+/// # Errors
+/// The settings name a rule that does not exist.
+pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
+    let severities = severities(settings)?;
+    let mut catalog = Catalog::new(history.dialect);
+    let mut outcome = Outcome { files: history.migrations.len(), ..Outcome::default() };
+    for (index, migration) in history.migrations.iter().enumerate() {
+        let judge = Judge { migration, severities: &severities, findings: Vec::new(), outcome: &mut outcome };
+        judge.migration(index + 1, &mut catalog);
+    }
+    Ok(outcome)
+}
+
+/// The severity of each rule in the order of `rules::all()`; `None` is off.
+fn severities(settings: &Settings) -> Result<Vec<Option<Severity>>> {
+    for (id, setting) in &settings.rules {
+        rules::find(id).map_err(|error| {
+            let file = settings.path.as_deref().unwrap_or_default();
+            Error { message: format!("{file}:{}: {}", setting.line, error.message), ..error }
+        })?;
+    }
+    let severity =
+        |rule: &Rule| settings.rules.get(rule.id).map_or(Some(rule.page.severity), |setting| setting.severity);
+    Ok(rules::all().iter().map(severity).collect())
+}
+
+/// Judges one migration.
+struct Judge<'a> {
+    migration: &'a Migration,
+    severities: &'a [Option<Severity>],
+    /// Each with the number of its statement.
+    findings: Vec<(usize, Finding)>,
+    outcome: &'a mut Outcome,
+}
+
+impl Judge<'_> {
+    fn migration(mut self, number: usize, catalog: &mut Catalog) {
+        let migration = self.migration;
+        let comments = suppression::read(&migration.text, catalog.dialect(), &migration.statements);
+        let phase = migration.phase.or(comments.phase);
+        let changes = migration.statements.iter().flat_map(|statement| statement.parsed.iter().flatten());
+        catalog.enter(number, changes.map(|clause| &clause.change));
+        for (index, statement) in migration.statements.iter().enumerate() {
+            self.outcome.statements += 1;
+            match &statement.parsed {
+                Ok(clauses) => {
+                    for clause in in_order(clauses, catalog.dialect()) {
+                        let applicable = rules::all().iter().filter(|rule| {
+                            rule.page.dialects.contains(&catalog.dialect())
+                                && (rule.page.belongs_in.is_none() || rule.page.belongs_in != phase)
+                        });
+                        self.clause(index, clause, catalog, applicable);
+                        catalog.apply(&clause.change);
+                    }
+                }
+                Err(unread) => {
+                    self.outcome.unreadable += 1;
+                    let message = format!("this statement could not be read: {}", unread.reason);
+                    self.raise("unreadable-statement", index, unread.range.clone(), message, UNREADABLE_HELP.into());
+                }
+            }
+        }
+        self.finish(comments);
+    }
+
+    fn clause<'r>(
+        &mut self,
+        statement: usize,
+        clause: &Clause,
+        before: &Catalog,
+        applicable: impl Iterator<Item = &'r Rule>,
+    ) {
+        if let Change::Opaque { kind } = &clause.change {
+            let message = format!("what `{kind}` does is decided when it runs: nobody has judged it");
+            let help = "write plain statements where that is possible, and read this one twice".into();
+            self.raise("opaque-statement", statement, clause.range.clone(), message, help);
+        }
+        let effect = effect(&clause.change, before);
+        for rule in applicable {
+            let Some(check) = rule.check else { continue };
+            let Some((message, help)) = check(&clause.change, before, effect.as_ref()) else { continue };
+            let finding = Finding {
+                rule: rule.id,
+                severity: rule.page.severity,
+                path: self.migration.path.clone(),
+                range: clause.range.clone(),
+                message,
+                help,
+                lock: effect.as_ref().map(|effect| effect.sentence()),
+            };
+            self.findings.push((statement, finding));
+        }
+    }
+
+    /// A finding of the linter itself.
+    fn raise(&mut self, rule: &'static str, statement: usize, range: Range<usize>, message: String, help: String) {
+        let path = self.migration.path.clone();
+        let finding = Finding { rule, severity: Severity::Note, path, range, message, help, lock: None };
+        self.findings.push((statement, finding));
+    }
+
+    /// Takes away what comments allow, adds what is wrong with the comments, and hands over the rest.
+    fn finish(mut self, mut comments: suppression::Comments) {
+        let all = self.findings.len();
+        self.findings.retain(|(statement, finding)| !comments.allow(finding.rule, *statement));
+        self.outcome.suppressed += all - self.findings.len();
+        let is_off = |id: &str| self.severity(id).is_none();
+        for complaint in comments.complaints(is_off) {
+            self.raise(complaint.rule, 0, complaint.range, complaint.message, complaint.help);
+        }
+        let severities: Vec<_> = self.findings.iter().map(|(_, finding)| self.severity(finding.rule)).collect();
+        let mut kept = Vec::new();
+        for ((_, mut finding), severity) in self.findings.into_iter().zip(severities) {
+            if let Some(severity) = severity {
+                finding.severity = severity;
+                kept.push(finding);
+            }
+        }
+        kept.sort_by_key(|finding| finding.range.start);
+        self.outcome.findings.append(&mut kept);
+    }
+
+    fn severity(&self, id: &str) -> Option<Severity> {
+        let position = rules::all().iter().position(|rule| rule.id == id)?;
+        self.severities[position]
+    }
+}
+
+const UNREADABLE_HELP: &str = "no rule has looked at it; read it yourself, and if it is right say so: \
+     `-- lockkeeper: allow unreadable-statement: <reason>`";
+
+/// The order in which a statement's actions take effect. PostgreSQL drops before it does anything else and
+/// validates at the very end, wherever the statement names them: `SET NOT NULL, DROP CONSTRAINT proof` has no
+/// proof left when it looks for one.
+fn in_order(clauses: &[Clause], dialect: Dialect) -> Vec<&Clause> {
+    let mut ordered: Vec<_> = clauses.iter().collect();
+    if dialect == Dialect::Postgres {
+        ordered.sort_by_key(|clause| match clause.change {
+            Change::DropConstraint { .. } => 0,
+            Change::ValidateConstraint { .. } => 2,
+            _ => 1,
+        });
+    }
+    ordered
+}

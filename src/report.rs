@@ -1,5 +1,7 @@
 //! Findings, plans, events and status as text or JSON. Only this room knows colour and JSON shapes.
 
+pub mod json;
 pub mod plan;
 pub mod progress;
 pub mod status;
+pub mod text;

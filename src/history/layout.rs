@@ -127,20 +127,17 @@ impl Found {
 fn read_file(path: &Path, phase: Option<Phase>, dialect: Dialect, notes: &mut Vec<String>) -> Result<Migration> {
     let shown = path.display().to_string();
     let bytes = fs::read(path).map_err(|error| Error::input(format!("could not read `{shown}`")).because(error))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    let mut text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Error::input(format!("`{shown}` is not UTF-8: the first wrong byte is at offset {at}"))
             .hint("save the file as UTF-8")
     })?;
-    let forward = match down_section(&text) {
-        Some(at) => {
-            let line = 1 + text[..at].matches('\n').count();
-            notes.push(format!("`{shown}` is linted up to line {line}, where its down section begins"));
-            at
-        }
-        None => text.len(),
-    };
-    let statements = sql::read(&text[..forward], dialect);
+    if let Some(at) = down_section(&text) {
+        let line = 1 + text[..at].matches('\n').count();
+        notes.push(format!("`{shown}` is linted up to line {line}, where its down section begins"));
+        text.truncate(at);
+    }
+    let statements = sql::read(&text, dialect);
     Ok(Migration { path: shown, text, phase, statements })
 }
 

@@ -30,6 +30,7 @@ impl Phase {
 pub struct Migration {
     /// The path as the user would type it.
     pub path: String,
+    /// The file's text; where it has a section that undoes it, the text before that.
     pub text: String,
     /// The phase that its directory names.
     pub phase: Option<Phase>,

@@ -35,8 +35,24 @@ macro_rules! rules {
 
 rules! {
     check:
+    "add-check-blocking" => add_check_blocking,
+    "add-column-not-null" => add_column_not_null,
+    "add-foreign-key-blocking" => add_foreign_key_blocking,
+    "change-column-type" => change_column_type,
+    "create-index-blocking" => create_index_blocking,
+    "drop-column" => drop_column,
+    "drop-index-blocking" => drop_index_blocking,
     "drop-table" => drop_table,
+    "rename-column" => rename_column,
+    "rename-table" => rename_table,
+    "set-not-null" => set_not_null,
+    "update-unbatched" => update_unbatched,
     raised:
+    "opaque-statement",
+    "suppression-without-reason",
+    "unknown-directive",
+    "unreadable-statement",
+    "unused-suppression",
 }
 
 /// Every rule, in the order of `SOURCES`.

@@ -2,7 +2,7 @@
 //!
 //! An unknown table exists, is big and busy: absence from the catalog is never a reason to be quiet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sql::{Change, Column, Constraint, ConstraintKind, Dialect, Index, Name};
 
@@ -16,10 +16,6 @@ pub struct Table {
     pub triggers: Vec<String>,
     /// The number of the migration that created it.
     pub born: usize,
-    /// The columns that the migration being read added (folded names).
-    new_columns: Vec<String>,
-    /// The migration that `new_columns` speaks of.
-    new_columns_of: usize,
 }
 
 /// All tables known so far.
@@ -34,18 +30,28 @@ pub struct Catalog {
     indexes: BTreeMap<String, Name>,
     /// Tables that this migration puts in another one's place: the new name, and the table that takes it.
     replacements: BTreeMap<Name, Name>,
+    /// Columns that this migration added, also to tables that the history never told of; folded names.
+    new_columns: BTreeSet<(Name, String)>,
 }
 
 impl Catalog {
     /// An empty catalog.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, migration: 0, tables: BTreeMap::new(), indexes: BTreeMap::new(), replacements: BTreeMap::new() }
+        Self {
+            dialect,
+            migration: 0,
+            tables: BTreeMap::new(),
+            indexes: BTreeMap::new(),
+            replacements: BTreeMap::new(),
+            new_columns: BTreeSet::new(),
+        }
     }
 
     /// From here on, changes belong to the migration of this number, which holds `changes`.
     pub fn enter<'a>(&mut self, migration: usize, changes: impl IntoIterator<Item = &'a Change>) {
         self.migration = migration;
-        self.replacements = BTreeMap::new();
+        self.replacements.clear();
+        self.new_columns.clear();
         for change in changes {
             if let Change::RenameTable { table, to } = change {
                 self.replacements.insert(self.key(to), self.key(table));
@@ -80,10 +86,7 @@ impl Catalog {
 
     /// The migration that is being read added this column, or its whole table: nobody else uses it yet.
     pub fn is_new_column(&self, table: &Name, column: &str) -> bool {
-        self.table(table).is_some_and(|known| {
-            known.born == self.migration
-                || (known.new_columns_of == self.migration && known.new_columns.contains(&self.fold(column)))
-        })
+        self.is_new(table) || self.new_columns.contains(&(self.key(table), self.fold(column)))
     }
 
     /// The migration that is being read puts another table in this one's place, with at least its columns:
@@ -135,27 +138,27 @@ impl Catalog {
                     table.triggers.retain(|known| known != name);
                 }
             }
-            other => self.alter(other),
+            other => {
+                if let Change::AddColumn { table, column, .. } = other {
+                    self.new_columns.insert((self.key(table), self.fold(&column.name)));
+                }
+                self.alter(other);
+            }
         }
     }
 
     /// Replays a change of one table's inside.
     fn alter(&mut self, change: &Change) {
-        let (dialect, migration) = (self.dialect, self.migration);
+        let dialect = self.dialect;
         let Some(table) = of_table(change).map(|name| self.key(name)).and_then(|key| self.tables.get_mut(&key)) else {
             return;
         };
         let same = |a: &str, b: &str| fold(dialect, a) == fold(dialect, b);
         match change {
             Change::AddColumn { column, .. } => {
-                if table.columns.iter().any(|known| same(&known.name, &column.name)) {
-                    return;
+                if !table.columns.iter().any(|known| same(&known.name, &column.name)) {
+                    table.columns.push(column.clone());
                 }
-                if table.new_columns_of != migration {
-                    (table.new_columns_of, table.new_columns) = (migration, Vec::new());
-                }
-                table.new_columns.push(fold(dialect, &column.name));
-                table.columns.push(column.clone());
             }
             Change::DropColumn { column, .. } => {
                 table.columns.retain(|known| !same(&known.name, column));
@@ -196,8 +199,6 @@ impl Catalog {
             indexes: Vec::new(),
             triggers: Vec::new(),
             born: self.migration,
-            new_columns: Vec::new(),
-            new_columns_of: self.migration,
         };
         self.tables.insert(self.key(name), table);
         for index in indexes {

@@ -68,6 +68,7 @@ impl Effect {
             (Blocks::WritesToTouchedRows, ..) => " until the transaction ends",
             (_, true, _) => " while every row is rewritten",
             (_, false, true) => " while every row is read",
+            (_, false, false) if self.tables.is_empty() => " only for a moment",
             (_, false, false) => " only for a moment, but whoever comes after it queues behind it",
         };
         format!("{} on {place}: {whom}{how_long}", self.lock)

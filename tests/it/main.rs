@@ -4,4 +4,5 @@
 
 mod database;
 mod gates;
+mod rules;
 mod servers;

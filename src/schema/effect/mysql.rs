@@ -24,12 +24,7 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
         Change::SetNotNull { table, column } if before.proves_not_null(table, column) => instant(table),
         Change::SetNotNull { table, .. } | Change::DropNotNull { table, .. } => in_place(table).rewriting(true),
         Change::AddConstraint { table, constraint } => match &constraint.kind {
-            ConstraintKind::ForeignKey { references, .. } => {
-                let mut effect = copy(table);
-                effect.tables.extend((references != table).then(|| references.clone()));
-                effect
-            }
-            ConstraintKind::Check { .. } => copy(table),
+            ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. } => copy(table),
             ConstraintKind::PrimaryKey { .. } => in_place(table).rewriting(true),
             _ => in_place(table).scanning(true),
         },
@@ -43,7 +38,7 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
 }
 
 fn instant(table: &Name) -> Effect {
-    Effect::new("ALGORITHM=INSTANT", Blocks::Nobody, [table.clone()])
+    Effect::new("ALGORITHM=INSTANT", Blocks::ReadsAndWrites, [table.clone()])
 }
 
 fn in_place(table: &Name) -> Effect {

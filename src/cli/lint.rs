@@ -1,0 +1,91 @@
+//! `lockkeeper lint [PATHS]`: findings over migrations, without a database.
+
+use std::path::PathBuf;
+
+use super::{Context, Format};
+use crate::error::{Error, Result, exit_code};
+use crate::history::layout;
+use crate::lint::{Severity, lint};
+use crate::report;
+use crate::settings::{Settings, resolve_url};
+use crate::sql::Dialect;
+
+/// Find changes that break or block the version of the application that is still running
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files and directories; without any, those of the settings (`migrations`)
+    paths: Vec<PathBuf>,
+
+    /// Whose SQL it is: postgres, mysql (also for MariaDB) or sqlite
+    #[arg(long, value_name = "DIALECT")]
+    dialect: Option<String>,
+
+    /// Take the dialect from this URL, or from `env:NAME`; no connection is made
+    #[arg(long, value_name = "URL", env = "LOCKKEEPER_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+
+    /// The least severity that makes the exit code 1: deny, warn or note
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    fail_on: Option<Severity>,
+}
+
+/// Prints the findings; the exit code tells clean, findings, and not judged apart.
+///
+/// # Errors
+/// Nothing could be judged.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let settings = Settings::load(context.config.as_deref())?;
+    let dialect = dialect(args, &settings)?;
+    let paths = if args.paths.is_empty() { &settings.migrations } else { &args.paths };
+    let history = layout::read(paths, dialect)?;
+    let outcome = lint(&history, &settings)?;
+    for error in &history.unreadable {
+        context.say(&super::describe(error));
+    }
+    context.print(&match args.format {
+        Format::Text => report::text::lint(&history, &outcome, context.stdout_color),
+        Format::Json => report::json::lint(&history, &outcome),
+    })?;
+    let fail_on = args.fail_on.unwrap_or(settings.fail_on);
+    Ok(if !history.unreadable.is_empty() {
+        exit_code::NOT_JUDGED
+    } else if outcome.findings.iter().any(|finding| finding.severity >= fail_on) {
+        exit_code::FINDINGS
+    } else {
+        exit_code::CLEAN
+    })
+}
+
+/// What the command line says counts before what the settings say.
+fn dialect(args: &Args, settings: &Settings) -> Result<Dialect> {
+    if let Some(word) = &args.dialect {
+        return Dialect::from_word(word);
+    }
+    if let Some(url) = &args.database_url {
+        return dialect_of(&resolve_url(url)?);
+    }
+    if let Some(dialect) = settings.dialect {
+        return Ok(dialect);
+    }
+    match settings.database_url()? {
+        Some(url) => dialect_of(&url),
+        None => Err(Error::input("whose SQL is it? no dialect is given")
+            .hint("give --dialect postgres, mysql or sqlite, or write `dialect = \"postgres\"` into lockkeeper.toml")),
+    }
+}
+
+/// The error says nothing of the URL: it may hold a password.
+fn dialect_of(url: &str) -> Result<Dialect> {
+    Dialect::of_url(url).ok_or_else(|| {
+        Error::input("the database URL begins with no scheme that we know")
+            .hint("it begins with postgres://, mysql:// or sqlite:")
+    })
+}
+
+fn severity(word: &str) -> std::result::Result<Severity, String> {
+    Severity::from_word(word).ok_or_else(|| "it is deny, warn or note".into())
+}

@@ -1,0 +1,143 @@
+//! What comments say to us: `-- lockkeeper: allow <rule>[, <rule>]: <reason>` before or inside a statement,
+//! and `-- lockkeeper: phase=contract` for a whole file. What we cannot make sense of is a finding.
+
+use std::ops::Range;
+
+use super::rules;
+use crate::error::closest;
+use crate::history::Phase;
+use crate::sql::{self, Dialect, Statement};
+
+/// What the comments of one file say.
+#[derive(Debug, Default)]
+pub(super) struct Comments {
+    pub(super) phase: Option<Phase>,
+    allowances: Vec<Allowance>,
+    complaints: Vec<Complaint>,
+}
+
+/// A finding about a comment.
+#[derive(Debug)]
+pub(super) struct Complaint {
+    pub(super) rule: &'static str,
+    pub(super) range: Range<usize>,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// One rule that a comment allows for one statement.
+#[derive(Debug)]
+struct Allowance {
+    rule: &'static str,
+    /// `None` where no statement follows.
+    statement: Option<usize>,
+    range: Range<usize>,
+    used: bool,
+}
+
+/// Reads all comments of a file.
+pub(super) fn read(text: &str, dialect: Dialect, statements: &[Statement]) -> Comments {
+    let mut comments = Comments::default();
+    // Most files do not speak to us: they need not be cut a second time.
+    if text.contains(ADDRESS) {
+        for range in sql::comments(text, dialect) {
+            comments.read(text, range, statements);
+        }
+    }
+    comments
+}
+
+const ADDRESS: &str = "lockkeeper:";
+
+impl Comments {
+    /// Whether a comment allows this rule's finding on this statement.
+    pub(super) fn allow(&mut self, rule: &str, statement: usize) -> bool {
+        let mut allowed = false;
+        for allowance in &mut self.allowances {
+            if allowance.rule == rule && allowance.statement == Some(statement) {
+                allowance.used = true;
+                allowed = true;
+            }
+        }
+        allowed
+    }
+
+    /// What is wrong with the comments, once all findings have asked for leave. A rule that is off finds
+    /// nothing to be allowed.
+    pub(super) fn complaints(self, is_off: impl Fn(&str) -> bool) -> Vec<Complaint> {
+        let unused = self.allowances.into_iter().filter(|allowance| !allowance.used && !is_off(allowance.rule));
+        let unused = unused.map(|allowance| Complaint {
+            rule: "unused-suppression",
+            range: allowance.range,
+            message: match allowance.statement {
+                Some(_) => format!("nothing here is a `{}`", allowance.rule),
+                None => format!("no statement follows that could be a `{}`", allowance.rule),
+            },
+            help: "remove the comment, or move it to the statement that it is about".into(),
+        });
+        self.complaints.into_iter().chain(unused).collect()
+    }
+
+    fn read(&mut self, text: &str, range: Range<usize>, statements: &[Statement]) {
+        let comment = text[range.clone()].trim_start_matches(['-', '#', '/', '*']).trim_end_matches(['*', '/']).trim();
+        let Some(directive) = comment.strip_prefix(ADDRESS).map(str::trim) else { return };
+        if let Some(phase) = directive.strip_prefix("phase=") {
+            self.phase = Phase::ALL.into_iter().find(|known| known.name() == phase).or(self.phase);
+            if !Phase::ALL.iter().any(|known| known.name() == phase) {
+                let names = Phase::ALL.map(Phase::name);
+                self.complain("unknown-directive", &range, format!("no phase `{phase}`"), did_you_mean(phase, &names));
+            }
+        } else if let Some(allowed) = directive.strip_prefix("allow ") {
+            self.read_allow(allowed, text, &range, statements);
+        } else {
+            let word = directive.split([' ', '=', ':']).next().unwrap_or_default();
+            let message = format!("`{directive}` says nothing that we know");
+            self.complain("unknown-directive", &range, message, did_you_mean(word, &["allow", "phase"]));
+        }
+    }
+
+    fn read_allow(&mut self, allowed: &str, text: &str, range: &Range<usize>, statements: &[Statement]) {
+        let (ids, reason) = allowed.split_once(':').unwrap_or((allowed, ""));
+        if reason.trim().is_empty() {
+            let message = "without a reason nothing is suppressed".into();
+            let help = format!("write `{ADDRESS} allow {}: <why this is right here>`", ids.trim());
+            self.complain("suppression-without-reason", range, message, help);
+        }
+        for id in ids.split(',').map(str::trim) {
+            match rules::all().iter().find(|rule| rule.id == id) {
+                Some(rule) if !reason.trim().is_empty() => {
+                    let statement = statement_of(range, text, statements);
+                    self.allowances.push(Allowance { rule: rule.id, statement, range: range.clone(), used: false });
+                }
+                Some(_) => {}
+                None => {
+                    let ids: Vec<_> = rules::all().iter().map(|rule| rule.id).collect();
+                    self.complain("unknown-directive", range, format!("no rule `{id}`"), did_you_mean(id, &ids));
+                }
+            }
+        }
+    }
+
+    fn complain(&mut self, rule: &'static str, range: &Range<usize>, message: String, help: String) {
+        self.complaints.push(Complaint { rule, range: range.clone(), message, help });
+    }
+}
+
+fn did_you_mean(word: &str, known: &[&'static str]) -> String {
+    match closest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.len() > 3 => "`lockkeeper rules` lists them".into(),
+        None => format!("we know {}", known.join(", ")),
+    }
+}
+
+/// The statement that a comment belongs to: the one around it, the one that ends on its line, or the next.
+fn statement_of(comment: &Range<usize>, text: &str, statements: &[Statement]) -> Option<usize> {
+    let next = statements.partition_point(|statement| statement.range.end <= comment.start);
+    if let Some(previous) = next.checked_sub(1)
+        && !text[statements[previous].range.end..comment.start].contains('\n')
+    {
+        return Some(previous);
+    }
+    (next < statements.len()).then_some(next)
+}

@@ -1,0 +1,164 @@
+//! Output for people.
+
+use std::fmt;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
+
+use crate::history::History;
+use crate::lint::{Finding, Outcome, Severity};
+
+/// The findings with their source, the notes, and the summary as the last line.
+pub fn lint(history: &History, outcome: &Outcome, color: bool) -> String {
+    let mut migrations = history.migrations.iter();
+    let mut text = String::new();
+    let mut current = migrations.next();
+    for finding in &outcome.findings {
+        // Findings come in the order of the files.
+        while current.is_some_and(|migration| migration.path != finding.path) {
+            current = migrations.next();
+        }
+        let source = current.map_or("", |migration| migration.text.as_str());
+        text += &render(finding, source, color);
+    }
+    for note in &history.notes {
+        text += &format!("note: {note}\n");
+    }
+    text + &summary(history, outcome) + "\n"
+}
+
+/// One finding with its source.
+pub fn render(finding: &Finding, source: &str, color: bool) -> String {
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_links(false).with_wrap_lines(false).with_context_lines(1);
+    let mut text = String::new();
+    let shown = Shown { finding, source: Source { path: &finding.path, text: source } };
+    if handler.render_report(&mut text, &shown).is_err() {
+        // Only a span outside of its file comes here; the finding must not get lost.
+        text = format!("{}: {}\n  help: {}\n", finding.path, finding.message, finding.help);
+    }
+    if let Some(lock) = &finding.lock {
+        text += &format!("  lock: {lock}\n");
+    }
+    text + "\n"
+}
+
+/// What was found, where, and what was not judged.
+fn summary(history: &History, outcome: &Outcome) -> String {
+    let mut text = match outcome.findings.len() {
+        0 => "no findings".to_string(),
+        all => {
+            let by_severity = Severity::ALL.iter().rev().filter_map(|severity| {
+                let count = outcome.findings.iter().filter(|finding| finding.severity == *severity).count();
+                (count > 0).then(|| format!("{count} {}", severity.name()))
+            });
+            format!("{} ({})", count(all, "finding"), by_severity.collect::<Vec<_>>().join(", "))
+        }
+    };
+    text += &format!(" in {}, {}", count(outcome.files, "file"), count(outcome.statements, "statement"));
+    if outcome.suppressed > 0 {
+        text += &format!("; {} suppressed", count(outcome.suppressed, "finding"));
+    }
+    if outcome.unreadable > 0 {
+        text += &format!("; {} could not be read", count(outcome.unreadable, "statement"));
+    }
+    if !history.unreadable.is_empty() {
+        text += &format!("; {} could not be read", count(history.unreadable.len(), "file"));
+    }
+    text
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// A finding as miette wants it.
+#[derive(Debug)]
+struct Shown<'a> {
+    finding: &'a Finding,
+    source: Source<'a>,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.finding.message)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl Diagnostic for Shown<'_> {
+    fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        Some(Box::new(self.finding.rule))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.finding.severity {
+            Severity::Deny => miette::Severity::Error,
+            Severity::Warn => miette::Severity::Warning,
+            Severity::Note => miette::Severity::Advice,
+        })
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        Some(Box::new(&self.finding.help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let range = self.source.first_lines(self.finding);
+        Some(Box::new(std::iter::once(LabeledSpan::underline(range))))
+    }
+}
+
+/// A file's text under its path, borrowed: miette's own named source wants to own both.
+#[derive(Debug)]
+struct Source<'a> {
+    path: &'a str,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    /// As much of the finding's range as fits on a screen.
+    fn first_lines(&self, finding: &Finding) -> std::ops::Range<usize> {
+        const LINES: usize = 12;
+        let range = finding.range.clone();
+        let length = self
+            .text
+            .get(range.clone())
+            .map_or(range.len(), |text| text.split_inclusive('\n').take(LINES).collect::<String>().trim_end().len());
+        range.start..range.start + length
+    }
+}
+
+impl SourceCode for Source<'_> {
+    fn read_span<'b>(
+        &'b self,
+        span: &SourceSpan,
+        lines_before: usize,
+        _lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let exact = self.text.read_span(span, 0, 0)?;
+        let (mut start, mut end, mut column) = (span.offset(), span.offset() + span.len(), exact.column());
+        if lines_before > 0 {
+            // The lines of the span and no others: the place above them was asked for without context.
+            start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
+            end = self.text[end..].find('\n').map_or(self.text.len(), |at| end + at);
+            column = 0;
+        }
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.path.to_string(),
+            &self.text.as_bytes()[start..end],
+            (start, end - start).into(),
+            exact.line(),
+            column,
+            exact.line_count(),
+        )))
+    }
+}

@@ -1,0 +1,139 @@
+//! Every rule's page is its test: what stands under Bad has to yield the rule, what stands under Good must not.
+//!
+//! A fence says `sql`, then the dialects that it is for (without any: those of the page), then `bad` (under
+//! Cases) or `before` (an earlier migration of the next block).
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use lockkeeper::history::{History, Migration};
+use lockkeeper::lint::page::Page;
+use lockkeeper::lint::{Outcome, lint, rules};
+use lockkeeper::report::text;
+use lockkeeper::settings::Settings;
+use lockkeeper::sql::{self, Dialect};
+
+#[test]
+fn every_page_holds() {
+    let mut failures = Vec::new();
+    for rule in rules::all() {
+        let mut shown = String::new();
+        for block in blocks(&rule.page) {
+            let mut reports: Vec<(Vec<&str>, String)> = Vec::new();
+            for dialect in &block.dialects {
+                let (history, outcome) = judge(&block, *dialect);
+                let place = format!("rules/{}.md:{} ({dialect})", rule.id, block.line);
+                let report = text::lint(&history, &outcome, false);
+                if let Some(wrong) = wrong(rule.id, &block, &outcome) {
+                    failures.push(format!("{place}: {wrong}\n{}\n{report}", block.sql));
+                }
+                match reports.iter_mut().find(|(_, other)| *other == report) {
+                    Some((dialects, _)) => dialects.push(dialect.name()),
+                    None => reports.push((vec![dialect.name()], report)),
+                }
+            }
+            if block.bad {
+                for (dialects, report) in reports {
+                    shown += &format!("=== {}\n\n{report}\n", dialects.join(", "));
+                }
+            }
+        }
+        insta::with_settings!({ snapshot_path => "snapshots/rules", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(rule.id, shown);
+        });
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_page_is_registered_and_complete() {
+    let pages: BTreeSet<String> = fs::read_dir(PAGES)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    let registered: BTreeSet<String> = rules::all().iter().map(|rule| rule.id.to_string()).collect();
+    assert_eq!(pages, registered, "each page in rules/ needs its line in src/lint/rules.rs");
+    for rule in rules::all() {
+        for section in ["\n## Why\n", "\n## Bad\n", "\n## Good\n", "\n## Cases\n"] {
+            assert!(rule.page.body.contains(section), "rules/{}.md has no {section:?}", rule.id);
+        }
+        let blocks = blocks(&rule.page);
+        for dialect in &rule.page.dialects {
+            for bad in [true, false] {
+                let shown = blocks.iter().any(|block| block.bad == bad && block.dialects.contains(dialect));
+                // Only some dialects have a statement that runs code.
+                assert!(shown || rule.id == "opaque-statement", "rules/{}.md: {dialect} bad={bad} is missing", rule.id);
+            }
+        }
+    }
+}
+
+/// What is wrong with the outcome of a block.
+fn wrong(rule: &str, block: &Block, outcome: &Outcome) -> Option<&'static str> {
+    let found = outcome.findings.iter().any(|finding| finding.rule == rule && finding.path == FILE);
+    match (block.bad, found) {
+        (true, false) => Some("what is bad has to be found"),
+        (false, true) => Some("what is good must not be found"),
+        _ if outcome.unreadable > 0 && rule != "unreadable-statement" => Some("it has to be readable"),
+        _ => None,
+    }
+}
+
+/// A fenced block of a page.
+struct Block {
+    line: usize,
+    dialects: Vec<Dialect>,
+    bad: bool,
+    before: Vec<String>,
+    sql: String,
+}
+
+const PAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
+const FILE: &str = "migration.sql";
+
+fn judge(block: &Block, dialect: Dialect) -> (History, Outcome) {
+    let before = block.before.iter().enumerate().map(|(index, sql)| (format!("before-{index}.sql"), sql));
+    let migrations = before
+        .chain([(FILE.to_string(), &block.sql)])
+        .map(|(path, text)| Migration { path, text: text.clone(), phase: None, statements: sql::read(text, dialect) })
+        .collect();
+    let history = History { dialect, migrations, notes: Vec::new(), unreadable: Vec::new() };
+    let outcome = lint(&history, &Settings::default()).unwrap();
+    (history, outcome)
+}
+
+fn blocks(page: &Page) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut before = Vec::new();
+    let mut section = "";
+    let text = fs::read_to_string(format!("{PAGES}/{}.md", page.id)).unwrap();
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        section = line.strip_prefix("## ").unwrap_or(section);
+        let Some(words) = line.strip_prefix("```sql") else { continue };
+        let sql: String = lines
+            .by_ref()
+            .map(|(_, line)| line)
+            .take_while(|line| *line != "```")
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let mut dialects = Vec::new();
+        let (mut bad, mut is_before) = (section == "Bad", false);
+        for word in words.split_whitespace() {
+            match word {
+                "bad" => bad = true,
+                "before" => is_before = true,
+                word => dialects.push(Dialect::from_word(word).unwrap()),
+            }
+        }
+        if is_before {
+            before.push(sql);
+            continue;
+        }
+        if dialects.is_empty() {
+            dialects.clone_from(&page.dialects);
+        }
+        blocks.push(Block { line: number + 1, dialects, bad, before: std::mem::take(&mut before), sql });
+    }
+    blocks
+}
