@@ -112,7 +112,7 @@ impl Found {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.down.is_empty() {
-            notes.push(format!("{} not linted: they undo migrations", files(&self.down)));
+            notes.push(format!("{} not linted: made to undo a migration", files(&self.down)));
         }
         if !self.beside.is_empty() {
             notes.push(format!("{} of phased changes not linted: no phase runs them", files(&self.beside)));

@@ -155,10 +155,8 @@ impl Catalog {
         };
         let same = |a: &str, b: &str| fold(dialect, a) == fold(dialect, b);
         match change {
-            Change::AddColumn { column, .. } => {
-                if !table.columns.iter().any(|known| same(&known.name, &column.name)) {
-                    table.columns.push(column.clone());
-                }
+            Change::AddColumn { column, .. } if !table.columns.iter().any(|known| same(&known.name, &column.name)) => {
+                table.columns.push(column.clone());
             }
             Change::DropColumn { column, .. } => {
                 table.columns.retain(|known| !same(&known.name, column));
