@@ -89,7 +89,7 @@ pub fn lines(event: &Event) -> Vec<String> {
         Event::Retry { step, attempt, because, milliseconds } => vec![format!(
             "  {step}  {because}; try {attempt} was given up so that nobody queues behind it, the next in {milliseconds} ms"
         )],
-        Event::ProofFailed { step, example } => vec![format!("  {step}  {}: {example}", "differs".red())],
+        Event::ProofFailed { step, example } => vec![format!("  {step}  {}: {example}", "not proved".red())],
         Event::Judged { judgements, .. } => judgements
             .iter()
             .map(|judgement| {

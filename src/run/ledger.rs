@@ -135,7 +135,7 @@ impl Ledger {
             .execute(
                 session,
                 "UPDATE {prefix}lease SET holder = ?, token = token + 1, held_until = {lease_end} \
-                 WHERE id = 1 AND (held_until < {now} OR holder = ? OR holder = ?)",
+                 WHERE id = 1 AND (held_until <= {now} OR holder = ? OR holder = ?)",
                 &[text(holder), text(holder), text(dead.unwrap_or(holder))],
             )
             .await?;

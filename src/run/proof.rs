@@ -24,12 +24,12 @@ pub(super) async fn prove<S: Session>(
             match differing(session, context, &ranges, condition).await? {
                 Answer::Interrupted => return Ok(Done::Interrupted),
                 Answer::Clean => None,
-                Answer::Differs(key) => Some(format!("row {} of `{table}`", key.replace('\u{1f}', ", "))),
+                Answer::Differs(key) => Some(format!("row {} of `{table}` differs", key.replace('\u{1f}', ", "))),
             }
         }
         Verify::Query => {
             let rows = session.query(&step.sql, &[]).await?;
-            (!rows.is_empty()).then(|| format!("{} rows of the query in {}:{}", rows.len(), step.file, step.line))
+            (!rows.is_empty()).then(|| format!("the query returns {} rows", rows.len()))
         }
     };
     let plan = &context.plan.name;
@@ -57,7 +57,7 @@ pub(super) async fn prove<S: Session>(
     finish(session, written).await?;
     let Some(example) = example else { return Ok(Done::Yes { found: false }) };
     on_event(Event::ProofFailed { step: step.id.clone(), example: example.clone() });
-    Err(Error::new(Kind::Step, format!("step {} ({}:{}): the backfill is not complete, {example} differs", step.id, step.file, step.line))
+    Err(Error::new(Kind::Step, format!("step {} ({}:{}): the backfill is not complete: {example}", step.id, step.file, step.line))
         .hint("a version that knows nothing of the new shape may still be writing without a sync trigger, or the WHERE of backfill.sql leaves rows out")
         .hint("the same command runs the backfill and its proof again")
         .into())

@@ -1,0 +1,226 @@
+//! The crash loop: lose the n-th answer of the database, before or after it took effect, for every n; run
+//! again; the end is the same, and each step took effect exactly once. On the real engines.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lockkeeper::database::{self, Connection, DatabaseError, DatabaseErrorKind, Session, Value};
+use lockkeeper::error::Error;
+use lockkeeper::gate;
+use lockkeeper::plan::{Phase, Plan, directory};
+use lockkeeper::run::{self, Ledger, Outcome, Request};
+use lockkeeper::sql::Dialect;
+
+use super::servers;
+
+/// Rows of the table: three batches of the smallest size.
+const ROWS: i64 = 250;
+
+/// When the answer is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// The statement never reached the server.
+    Before,
+    /// It took effect, but nobody heard of it.
+    After,
+}
+
+/// Loses the answer to the n-th statement, counted over all sessions of one run of the plan.
+struct Fault {
+    counted: AtomicU32,
+    number: u32,
+    lost: Lost,
+}
+
+/// A session whose connection is gone after the fault.
+struct Flaky<'a> {
+    connection: Option<Connection>,
+    dialect: Dialect,
+    fault: &'a Fault,
+}
+
+impl Flaky<'_> {
+    fn lose(&mut self) -> DatabaseError {
+        self.connection = None;
+        let message = "the connection was lost".to_string();
+        DatabaseError { kind: DatabaseErrorKind::ConnectionLost, code: None, message, position: None }
+    }
+}
+
+/// Both questions meet the same fault.
+macro_rules! ask {
+    ($self:ident, $connection:ident => $question:expr) => {{
+        let Some($connection) = &mut $self.connection else { return Err($self.lose()) };
+        let hit = $self.fault.counted.fetch_add(1, Ordering::SeqCst) + 1 == $self.fault.number;
+        if hit && $self.fault.lost == Lost::Before {
+            return Err($self.lose());
+        }
+        let answer = $question.await;
+        if hit { Err($self.lose()) } else { answer }
+    }};
+}
+
+impl Session for Flaky<'_> {
+    fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
+        ask!(self, connection => connection.execute(sql, parameters))
+    }
+
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        ask!(self, connection => connection.query(sql, parameters))
+    }
+}
+
+/// Ledger, lease and plan, on one session, as the command does it.
+async fn run_once(session: &mut Flaky<'_>, plan: &Plan, path: &Path) -> Result<Outcome, Error> {
+    let ledger = Ledger::open(session).await?;
+    let lease = ledger.acquire(session, "the crash loop", None).await;
+    let lease = lease.map_err(|error| Error::new(lockkeeper::error::Kind::Step, error.to_string()))?.unwrap();
+    let request = Request { plan, directory: path.to_path_buf(), phase: None, wait: None, stop: &|| false };
+    run::carry_out(session, &ledger, &lease, &request, &mut |_| {}).await
+}
+
+/// Runs the plan again and again until it is finished; at most one run fails, by the fault.
+async fn run_to_the_end(url: &str, plan: &Plan, path: &Path, fault: &Fault) {
+    let mut failures = 0;
+    loop {
+        let connection = database::connect(url, "lockkeeper crash loop").await.unwrap();
+        let mut session = Flaky { connection: Some(connection), dialect: plan.dialect, fault };
+        match run_once(&mut session, plan, path).await {
+            Ok(Outcome::Finished) => break,
+            Ok(Outcome::Waiting(_)) => approve(url, plan).await,
+            Ok(Outcome::Interrupted) => unreachable!("nobody interrupts"),
+            Err(error) => {
+                failures += 1;
+                assert!(session.connection.is_none(), "answer {} {:?}: {error}", fault.number, fault.lost);
+                assert_eq!(failures, 1, "answer {} {:?}: a second failure: {error}", fault.number, fault.lost);
+            }
+        }
+    }
+}
+
+async fn approve(url: &str, plan: &Plan) {
+    let mut session = database::connect(url, "lockkeeper crash loop").await.unwrap();
+    let ledger = Ledger::open(&mut session).await.unwrap();
+    for gate in gate::gates_of(plan, Phase::Contract) {
+        ledger.approve(&mut session, plan, &gate.name, "the crash loop", "nobody else is here").await.unwrap();
+    }
+}
+
+/// A table of rows without anything of the change, the ledger included.
+async fn reset(session: &mut Connection) {
+    let ledger = ["plan", "plan_file", "step", "approval", "evidence", "event", "lease", "schema_history"];
+    let mut statements: Vec<String> = match session.dialect() {
+        Dialect::Postgres => {
+            vec![
+                "DROP SCHEMA IF EXISTS lockkeeper CASCADE".into(),
+                "DROP FUNCTION IF EXISTS orders_sync CASCADE".into(),
+            ]
+        }
+        Dialect::Mysql | Dialect::Sqlite => {
+            ledger.iter().map(|table| format!("DROP TABLE IF EXISTS lockkeeper_{table}")).collect()
+        }
+    };
+    statements.extend([
+        "DROP TABLE IF EXISTS orders".to_string(),
+        "DROP TABLE IF EXISTS journal".to_string(),
+        "CREATE TABLE journal (what varchar(20))".to_string(),
+        "CREATE TABLE orders (id bigint PRIMARY KEY, old_status varchar(40))".to_string(),
+        format!("INSERT INTO orders (id, old_status) VALUES {}", rows().join(", ")),
+        "CREATE INDEX orders_old_status ON orders (old_status)".to_string(),
+    ]);
+    for statement in statements {
+        session.execute(&statement, &[]).await.unwrap();
+    }
+}
+
+/// Keys with gaps, and every seventh row without a value.
+fn rows() -> Vec<String> {
+    let value = |id: i64| if id % 7 == 0 { "NULL".to_string() } else { format!("'state {}'", id % 5) };
+    (1..=ROWS).map(|id| format!("({}, {})", id * 3, value(id))).collect()
+}
+
+/// Everything that the change was to bring about, and how often. On a connection of its own: sqlx trips over
+/// `SELECT *` where another connection has changed SQLite's columns since it connected.
+async fn end_state(url: &str) -> Vec<Vec<Vec<Value>>> {
+    let mut session = database::connect(url, "lockkeeper control").await.unwrap();
+    let ledger = if session.dialect() == Dialect::Postgres { "lockkeeper." } else { "lockkeeper_" };
+    let mut state = Vec::new();
+    for sql in [
+        // Without the old column, and with the new ones in this order.
+        "SELECT * FROM orders ORDER BY id".to_string(),
+        "SELECT what, count(*) FROM journal GROUP BY what ORDER BY what".to_string(),
+        format!("SELECT id, state, rows_done, rows_total, problem FROM {ledger}step ORDER BY position"),
+        format!(
+            "SELECT step, count(*) FROM {ledger}event WHERE kind IN ('done', 'proved') GROUP BY step ORDER BY step"
+        ),
+        format!("SELECT count(*) FROM {ledger}plan WHERE finished_at IS NOT NULL"),
+    ] {
+        state.push(session.query(&sql, &[]).await.unwrap());
+    }
+    state
+}
+
+/// What must be so, whatever the other runs agree on.
+fn assert_right(state: &[Vec<Vec<Value>>]) {
+    assert_eq!(state[0].len(), usize::try_from(ROWS).unwrap());
+    for row in &state[0] {
+        let [Value::Int(id), status, Value::Int(hits)] = row.as_slice() else { panic!("columns: {row:?}") };
+        let number = id / 3;
+        let expected = if number % 7 == 0 { Value::Null } else { Value::Text(format!("state {}", number % 5)) };
+        assert_eq!((status, *hits), (&expected, 1), "row {id}");
+    }
+    let once = |what: &str| vec![Value::Text(what.to_string()), Value::Int(1)];
+    assert_eq!(state[1], [once("contract"), once("expand")], "statements of the plan, each once");
+    assert!(
+        state[2].iter().all(|step| step[1] == Value::Text("done".into()) && step[4] == Value::Null),
+        "{:?}",
+        state[2]
+    );
+    assert!(state[3].iter().all(|step| step[1] == Value::Int(1)), "{:?}", state[3]);
+}
+
+async fn crash_loop(url: &str, dialect: Dialect) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/crash").join(dialect.name()).join("everything");
+    let plan = directory::read(&path, Some(dialect)).unwrap();
+    let mut control = database::connect(url, "lockkeeper control").await.unwrap();
+
+    reset(&mut control).await;
+    let undisturbed = Fault { counted: AtomicU32::new(0), number: 0, lost: Lost::Before };
+    run_to_the_end(url, &plan, &path, &undisturbed).await;
+    let expected = end_state(url).await;
+    assert_right(&expected);
+
+    let answers = undisturbed.counted.load(Ordering::SeqCst);
+    assert!(answers > 50, "{answers} answers are too few to be all of them");
+    let mut runs = 0;
+    for number in 1..=answers {
+        for lost in [Lost::Before, Lost::After] {
+            reset(&mut control).await;
+            run_to_the_end(url, &plan, &path, &Fault { counted: AtomicU32::new(0), number, lost }).await;
+            assert_eq!(end_state(url).await, expected, "after answer {number} was lost, {lost:?}");
+            runs += 1;
+        }
+    }
+    println!("crash loop on {dialect}: {runs} runs, an answer lost in each ({answers} answers, before and after)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crash_loop_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    crash_loop(&database.url, Dialect::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crash_loop_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    crash_loop(&database.url, Dialect::Mysql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crash_loop_on_sqlite() {
+    crash_loop(&servers::sqlite().url, Dialect::Sqlite).await;
+}
