@@ -6,4 +6,5 @@ mod crash;
 mod database;
 mod gates;
 mod rules;
+mod plan;
 mod servers;
