@@ -1,6 +1,7 @@
 //! Bytes into tokens, as each dialect's server and client tokenise them: what is quoted, what is a
 //! comment, where a client's delimiter stands. It knows no grammar.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Dialect;
@@ -17,7 +18,7 @@ pub(super) enum Kind {
     Number,
     /// One character that is nothing else.
     Symbol,
-    /// `;`, or what `DELIMITER` put in its place.
+    /// `;`, and what `DELIMITER` put in its place.
     Terminator,
     /// A command to the client up to the end of its line: psql's `\set`, sqlite3's `.mode`.
     Meta,
@@ -51,6 +52,14 @@ impl Token {
     }
 }
 
+/// A place to go back to.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    position: usize,
+    executed: bool,
+    comments: usize,
+}
+
 /// Reads tokens one by one.
 pub(super) struct Lexer<'a> {
     text: &'a str,
@@ -81,6 +90,9 @@ impl<'a> Lexer<'a> {
         if self.rest().starts_with(self.delimiter) {
             return Some(self.token(Kind::Terminator, start + self.delimiter.len()));
         }
+        if placeholder(self.rest()).is_some() {
+            return Some(self.word());
+        }
         match first {
             b'\'' => Some(self.quoted(Kind::String, start, self.dialect == Dialect::Mysql)),
             b'"' if self.dialect == Dialect::Mysql => Some(self.quoted(Kind::String, start, true)),
@@ -94,6 +106,7 @@ impl<'a> Lexer<'a> {
                 self.executed = false;
                 Some(self.token(Kind::Executed, start + 2))
             }
+            b';' => Some(self.token(Kind::Terminator, start + 1)),
             b'0'..=b'9' => Some(self.number()),
             _ if is_word_start(first) => Some(self.word()),
             _ => Some(self.token(Kind::Symbol, start + 1)),
@@ -108,11 +121,26 @@ impl<'a> Lexer<'a> {
         Token { kind: Kind::Meta, range: start..end }
     }
 
-    /// Obeys a `DELIMITER` line; without a word it changes nothing.
-    pub(super) fn set_delimiter(&mut self, line: &'a str) {
-        if let Some(delimiter) = line.split_whitespace().nth(1) {
-            self.delimiter = delimiter;
-        }
+    /// `DELIMITER` put something in the place of `;`.
+    pub(super) fn has_own_delimiter(&self) -> bool {
+        self.delimiter != ";"
+    }
+
+    /// Obeys a `DELIMITER` command behind its first word. The rest of its line means nothing.
+    pub(super) fn set_delimiter(&mut self) {
+        let before = self.position;
+        let Some(delimiter) = self.rest().split_whitespace().next() else { return };
+        self.position += self.rest().find(delimiter).unwrap_or_default();
+        self.rest_of_line(before);
+        self.delimiter = delimiter;
+    }
+
+    /// The line of `word` puts `;` back in place of another delimiter. In a statement that its own
+    /// delimiter does not end, this is where it ends.
+    pub(super) fn restores_delimiter(&self, word: &Token) -> bool {
+        let line_start = self.text[..word.range.start].rfind('\n').map_or(0, |at| at + 1);
+        let line = self.rest().lines().next().unwrap_or_default();
+        self.delimiter != ";" && line.trim() == ";" && self.text[line_start..word.range.start].trim().is_empty()
     }
 
     /// Skips the lines of data behind `COPY ... FROM stdin;` with the `\.` that ends them. Without
@@ -126,6 +154,18 @@ impl<'a> Lexer<'a> {
                 return;
             }
         }
+    }
+
+    /// Where it stands.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { position: self.position, executed: self.executed, comments: self.comments.len() }
+    }
+
+    /// Goes back to where it stood, under the delimiter that is now in force.
+    pub(super) fn go_back(&mut self, mark: Mark) {
+        self.position = mark.position;
+        self.executed = mark.executed;
+        self.comments.truncate(mark.comments);
     }
 
     /// All comments of what was read, with their marks.
@@ -267,13 +307,19 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) -> Token {
         let bytes = self.text.as_bytes();
-        let mut at = self.position + 1;
-        while bytes.get(at).is_some_and(|byte| is_word_part(*byte)) {
-            // The mysql client finds `$$` even in `END$$`.
-            if self.delimiter != ";" && bytes[at..].starts_with(self.delimiter.as_bytes()) {
+        let mut at = self.position;
+        while let Some(byte) = bytes.get(at) {
+            let delimiter = self.delimiter != ";" && bytes[at..].starts_with(self.delimiter.as_bytes());
+            if byte.is_ascii()
+                && let Some(length) = placeholder(&self.text[at..])
+            {
+                at += length;
+            } else if !is_word_part(*byte) || delimiter {
+                // The mysql client finds `$$` even in `END$$`.
                 break;
+            } else {
+                at += 1;
             }
-            at += 1;
         }
         let escape_string = self.dialect == Dialect::Postgres
             && at == self.position + 1
@@ -281,6 +327,25 @@ impl<'a> Lexer<'a> {
             && bytes.get(at) == Some(&b'\'');
         if escape_string { self.quoted(Kind::String, at, true) } else { self.token(Kind::Word, at) }
     }
+}
+
+/// The length of a template's placeholder, `${name}` or `{{ name }}`, at the start of `text`. It
+/// stands for an identifier or a part of one.
+fn placeholder(text: &str) -> Option<usize> {
+    let (open, close) = if text.starts_with("${") { ("${", "}") } else { ("{{", "}}") };
+    let inner = text.strip_prefix(open)?;
+    let length = inner.find(close)?;
+    (!inner[..length].contains('\n')).then_some(open.len() + length + close.len())
+}
+
+/// An identifier of the same length that a parser accepts for a word with placeholders in it.
+pub(super) fn without_placeholders(word: &str) -> Cow<'_, str> {
+    if !word.contains("${") && !word.contains("{{") {
+        return Cow::Borrowed(word);
+    }
+    word.bytes()
+        .map(|byte| if is_word_part(byte) && byte.is_ascii() && byte != b'$' { byte as char } else { '_' })
+        .collect()
 }
 
 /// MySQL takes `--` for a comment only before a blank or the end.

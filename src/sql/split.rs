@@ -10,6 +10,8 @@ use super::lexer::{Kind, Lexer, Token};
 pub(super) struct Piece {
     pub(super) range: Range<usize>,
     pub(super) tokens: Vec<Token>,
+    /// The file ends before the body that began here.
+    pub(super) unclosed: bool,
 }
 
 /// Cuts a whole file. Every token but terminators and `DELIMITER` lines is in exactly one piece.
@@ -23,45 +25,102 @@ pub fn comments(text: &str, dialect: Dialect) -> Vec<Range<usize>> {
 }
 
 fn cut(text: &str, dialect: Dialect) -> (Vec<Piece>, Vec<Range<usize>>) {
+    let mut splitter = Splitter { text, dialect, pieces: Vec::new(), tokens: Vec::new(), body: Body::default() };
     let mut lexer = Lexer::new(text, dialect);
-    let mut pieces = Vec::new();
-    let mut tokens: Vec<Token> = Vec::new();
-    let mut body = Body::default();
-    while let Some(token) = lexer.next() {
-        let first = tokens.is_empty();
-        if first && dialect == Dialect::Mysql && token.is_word(text, "delimiter") {
-            let line = lexer.rest_of_line(token.range.start);
-            lexer.set_delimiter(line.text(text));
-        } else if first && dialect == Dialect::Sqlite && is_dot_command(&token, text) {
-            tokens.push(lexer.rest_of_line(token.range.start));
-            finish(&mut pieces, &mut tokens, &mut body);
+    // Where the first `;` of an open body stands: what follows it is not lost if no END comes.
+    let mut resume = None;
+    for _ in 0..=RESUMPTIONS {
+        while let Some(token) = lexer.next() {
+            let inner = token.kind == Kind::Terminator && splitter.body.is_open() && !lexer.has_own_delimiter();
+            if inner && resume.is_none() {
+                resume = Some((splitter.tokens.len(), lexer.mark()));
+            }
+            splitter.feed(token, &mut lexer);
+            if splitter.tokens.is_empty() {
+                resume = None;
+            }
+        }
+        match resume.take().filter(|_| splitter.body.is_open()) {
+            Some((count, behind)) => {
+                splitter.tokens.truncate(count);
+                splitter.finish();
+                if let Some(piece) = splitter.pieces.last_mut() {
+                    piece.unclosed = true;
+                }
+                lexer.go_back(behind);
+            }
+            None => break,
+        }
+    }
+    let unclosed = splitter.body.is_open();
+    let before = splitter.pieces.len();
+    splitter.finish();
+    for piece in &mut splitter.pieces[before..] {
+        piece.unclosed = unclosed;
+    }
+    (splitter.pieces, lexer.into_comments())
+}
+
+/// Each broken body costs one more look at the rest of the file.
+const RESUMPTIONS: usize = 20;
+
+/// The pieces so far and the one that is being read.
+struct Splitter<'a> {
+    text: &'a str,
+    dialect: Dialect,
+    pieces: Vec<Piece>,
+    tokens: Vec<Token>,
+    body: Body,
+}
+
+impl<'a> Splitter<'a> {
+    fn feed(&mut self, token: Token, lexer: &mut Lexer<'a>) {
+        let text = self.text;
+        let first = self.tokens.is_empty();
+        let delimiter = self.dialect == Dialect::Mysql && token.is_word(text, "delimiter");
+        if delimiter && (first || lexer.restores_delimiter(&token)) {
+            self.finish();
+            lexer.set_delimiter();
+        } else if first && self.dialect == Dialect::Sqlite && is_dot_command(&token, text) {
+            self.tokens.push(lexer.rest_of_line(token.range.start));
+            self.finish();
         } else if token.kind == Kind::Meta {
             // psql's `\gexec` ends the statement before it; the command itself is one more.
-            finish(&mut pieces, &mut tokens, &mut body);
-            tokens.push(token);
-            finish(&mut pieces, &mut tokens, &mut body);
-        } else if token.kind == Kind::Terminator && !(body.is_open() && token.text(text) == ";") {
-            let data_follows = dialect == Dialect::Postgres && reads_stdin(&tokens, text);
-            finish(&mut pieces, &mut tokens, &mut body);
+            self.finish();
+            self.tokens.push(token);
+            self.finish();
+        } else if self.ends(&token, lexer) {
+            let data_follows = self.dialect == Dialect::Postgres && reads_stdin(&self.tokens, text);
+            self.finish();
             if data_follows {
                 lexer.skip_copy_data();
             }
         } else {
-            body.feed(&token, text, dialect);
-            tokens.push(token);
+            self.body.feed(&token, text, self.dialect);
+            self.tokens.push(token);
         }
     }
-    finish(&mut pieces, &mut tokens, &mut body);
-    (pieces, lexer.into_comments())
-}
 
-fn finish(pieces: &mut Vec<Piece>, tokens: &mut Vec<Token>, body: &mut Body) {
-    *body = Body::default();
-    let tokens = std::mem::take(tokens);
-    if let (Some(first), Some(last)) = (tokens.first(), tokens.last())
-        && tokens.iter().any(|token| token.kind != Kind::Executed)
-    {
-        pieces.push(Piece { range: first.range.start..last.range.end, tokens });
+    /// Under another delimiter `;` still ends what can have no body.
+    fn ends(&self, token: &Token, lexer: &Lexer<'_>) -> bool {
+        let semicolon = token.text(self.text) == ";";
+        token.kind == Kind::Terminator
+            && match lexer.has_own_delimiter() {
+                true => !semicolon || self.body.kind == Bodied::Never,
+                false => !self.body.is_open(),
+            }
+    }
+
+    fn finish(&mut self) {
+        self.body = Body::default();
+        let mut tokens = std::mem::take(&mut self.tokens);
+        // `END; //`: the last `;` is not the delimiter, but still ends the statement.
+        while tokens.pop_if(|token| token.kind == Kind::Terminator).is_some() {}
+        if let (Some(first), Some(last)) = (tokens.first(), tokens.last())
+            && tokens.iter().any(|token| token.kind != Kind::Executed)
+        {
+            self.pieces.push(Piece { range: first.range.start..last.range.end, tokens, unclosed: false });
+        }
     }
 }
 

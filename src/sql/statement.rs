@@ -50,6 +50,9 @@ fn parse(text: &str, piece: &Piece, dialect: Dialect) -> Result<Vec<Clause>, Unr
         let what = if token.text(text).starts_with("/*") { "comment" } else { "quote" };
         return Err(Unread { range: token.range.clone(), reason: format!("unterminated {what}") });
     }
+    if piece.unclosed {
+        return Err(Unread { range: piece.range.clone(), reason: "a body that no END closes".into() });
+    }
     if piece.tokens[0].kind == Kind::Meta {
         let kind = piece.tokens[0].text(text).split_whitespace().next().unwrap_or_default().to_string();
         return Ok(vec![Clause { range: piece.range.clone(), change: Change::Other { kind } }]);

@@ -12,7 +12,7 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::clause;
 use crate::sql::change::{Change, Name};
-use crate::sql::lexer::{Kind, Token};
+use crate::sql::lexer::{Kind, Token, without_placeholders};
 use crate::sql::split::Piece;
 use crate::sql::statement::{Clause, Unread};
 
@@ -25,7 +25,7 @@ struct Source<'a> {
 /// Reads one statement.
 pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Unread> {
     let source = Source { file, piece };
-    let parse = SourceFile::parse(&source.without_bodies());
+    let parse = SourceFile::parse(&source.parsable());
     if let Some(error) = parse.errors().first() {
         let at = piece.range.start + usize::from(error.range().start());
         return Err(Unread { range: source.token_at(at), reason: lower_case(error.message()) });
@@ -124,25 +124,52 @@ impl Source<'_> {
         vec![Clause { range: self.piece.range.clone(), change }]
     }
 
-    /// The statement with blanks for what a routine's strings hold. Its body is no part of the
-    /// schema, and the parser would parse it, too, without a bound.
-    fn without_bodies(&self) -> Cow<'_, str> {
-        let text = &self.file[self.piece.range.clone()];
-        let is = |at: usize, word: &str| self.piece.tokens.get(at).is_some_and(|token| token.is_word(self.file, word));
+    /// The statement as the parser gets it: every byte in its place, but blanks for what a
+    /// routine's strings hold, and identifiers for placeholders. A body is no part of the schema,
+    /// and the parser would parse it, too, without a bound.
+    fn parsable(&self) -> Cow<'_, str> {
+        let tokens = &self.piece.tokens;
+        let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(self.file, word));
         let routine = |at: usize| is(at, "function") || is(at, "procedure");
-        if !(is(0, "do") || is(0, "create") && (routine(1) || is(1, "or") && routine(3))) {
-            return Cow::Borrowed(text);
+        let has_body = is(0, "do") || is(0, "create") && (routine(1) || is(1, "or") && routine(3));
+        let mut text = Cow::Borrowed(&self.file[self.piece.range.clone()]);
+        let mut replace = |range: Range<usize>, with: &str| {
+            let start = range.start - self.piece.range.start;
+            text.to_mut().replace_range(start..start + range.len(), with);
+        };
+        for (at, token) in tokens.iter().enumerate() {
+            let source = token.text(self.file);
+            match token.kind {
+                Kind::String if has_body && source.starts_with('$') => {
+                    let quote = source[1..].find('$').map_or(0, |at| at + 2);
+                    let body = token.range.start + quote..token.range.end - quote;
+                    replace(body.clone(), &" ".repeat(body.len()));
+                }
+                Kind::Word if is(0, "alter") && self.is_unknown_attribute(at) => {
+                    replace(token.range.clone(), &" ".repeat(source.len()));
+                }
+                Kind::Word => {
+                    if let Cow::Owned(identifier) = without_placeholders(source) {
+                        replace(token.range.clone(), &identifier);
+                    }
+                }
+                _ => {}
+            }
         }
-        let mut blanked = String::with_capacity(text.len());
-        for token in self.piece.tokens.iter().filter(|token| token.kind == Kind::String) {
-            let string = token.text(self.file);
-            let Some(quote) = string.split_inclusive('$').nth(1).filter(|_| string.starts_with('$')) else { continue };
-            let (open, close) = (token.range.start + quote.len() + 1, token.range.end - quote.len() - 1);
-            blanked.push_str(&self.file[self.piece.range.start + blanked.len()..open]);
-            blanked.extend(std::iter::repeat_n(' ', close - open));
-        }
-        blanked.push_str(&text[blanked.len()..]);
-        Cow::Owned(blanked)
+        text
+    }
+
+    /// `STORAGE main` and `COMPRESSION lz4` in ADD COLUMN, which the parser knows only in CREATE TABLE.
+    fn is_unknown_attribute(&self, at: usize) -> bool {
+        let is = |at: usize, words: &[&str]| {
+            self.piece.tokens.get(at).is_some_and(|token| words.iter().any(|word| token.is_word(self.file, word)))
+        };
+        let starts = |at: usize| {
+            is(at, &["storage", "compression"])
+                && is(at + 1, &["plain", "external", "extended", "main", "default", "pglz", "lz4"])
+                && !is(at.wrapping_sub(1), &["set", "add", "column", "exists"])
+        };
+        starts(at) || at > 0 && starts(at - 1)
     }
 
     fn kind(&self) -> String {

@@ -8,7 +8,7 @@ use ::sqlparser::tokenizer::Token as Tree;
 
 use super::cursor::range_of;
 use crate::sql::Dialect;
-use crate::sql::lexer::Token;
+use crate::sql::lexer::{Token, without_placeholders};
 use crate::sql::statement::{Unread, line_column};
 
 /// Its own bound on nesting is 50; ours, in the splitter, is reached first.
@@ -53,7 +53,7 @@ fn bare(source: &str, tokens: &[Token]) -> String {
     for token in tokens {
         let blanks = token.range.start - start - text.len();
         text.extend(std::iter::repeat_n(' ', blanks));
-        text.push_str(token.text(source));
+        text.push_str(&without_placeholders(token.text(source)));
     }
     text
 }

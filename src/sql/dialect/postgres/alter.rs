@@ -1,5 +1,7 @@
 //! The actions of ALTER TABLE.
 
+use std::ops::Range;
+
 use squawk_syntax::ast::{self, AlterColumnOption, AlterTableAction, AstChildren, AstNode};
 
 use super::{Source, clause, identifier, name_of, table};
@@ -14,13 +16,24 @@ pub(super) fn table(
 ) -> Vec<Clause> {
     let Some(relation) = relation else { return source.whole(None) };
     let table = name_of(relation.syntax());
-    let lower = |action: AlterTableAction| {
-        let change = lower(source, &table, &action).unwrap_or_else(|| Change::Other {
+    let actions: Vec<AlterTableAction> = actions.collect();
+    let lower = |(at, action): (usize, &AlterTableAction)| {
+        let change = lower(source, &table, action).unwrap_or_else(|| Change::Other {
             kind: clause::action_kind(source.file, source.tokens(action.syntax())),
         });
-        Clause { range: source.range(action.syntax()), change }
+        Clause { range: extent(source, action, actions.get(at + 1)), change }
     };
-    actions.map(lower).collect()
+    actions.iter().enumerate().map(lower).collect()
+}
+
+/// From an action's first token to before the comma of the next one, or to the end.
+fn extent(source: &Source<'_>, action: &AlterTableAction, next: Option<&AlterTableAction>) -> Range<usize> {
+    let start = source.range(action.syntax()).start;
+    let Some(next) = next else { return start..source.piece.range.end };
+    let next = source.range(next.syntax()).start;
+    let tokens = &source.piece.tokens;
+    let comma = tokens.partition_point(|token| token.range.start < next).saturating_sub(1);
+    start..comma.checked_sub(1).map_or(next, |last| tokens[last].range.end)
 }
 
 fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option<Change> {
