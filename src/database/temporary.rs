@@ -278,11 +278,16 @@ fn trouble(message: impl Into<String>) -> Error {
     Error::new(Kind::Connection, message)
 }
 
-/// The last lines of a server's log or of a program's output.
-fn last_lines(text: &[u8]) -> String {
+/// What a server's log or a program's output says is wrong; without a word like that, its last lines.
+fn complaint(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(3)..].join("; ")
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let wrong = |line: &&str| ["error", "fatal"].iter().any(|word| line.to_ascii_lowercase().contains(word));
+    let mut told: Vec<&str> = lines.iter().copied().filter(wrong).take(3).collect();
+    if told.is_empty() {
+        told = lines[lines.len().saturating_sub(3)..].to_vec();
+    }
+    told.join("; ")
 }
 
 /// Writes a file in one go, for those who poll for its being there.

@@ -8,3 +8,4 @@ mod gates;
 mod rules;
 mod plan;
 mod servers;
+mod temporary;

@@ -242,9 +242,10 @@ fn mariadb_programs() -> Result<(PathBuf, PathBuf)> {
     // An ordinary user's PATH may lack the directory of servers.
     directories.extend(["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(PathBuf::from));
     let find = |program| directories.iter().map(|directory| directory.join(program)).find(|path| path.is_file());
-    match (find("mariadb-install-db"), find("mariadbd")) {
-        (Some(initialize), Some(server)) => Ok((initialize, server)),
-        _ => Err(missing("MariaDB", "mariadb-server-core")),
+    // The last one, which the first one calls, comes with the client programs.
+    match (find("mariadb-install-db"), find("mariadbd"), find("my_print_defaults")) {
+        (Some(initialize), Some(server), Some(_)) => Ok((initialize, server)),
+        _ => Err(missing("MariaDB", "mariadb-server-core mariadb-client-core")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The reaper: starts one server, waits until nobody holds it, stops it and removes its directory.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +12,7 @@ use nix::unistd::{Pid, User};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::engine::{self, Engine, Programs};
-use super::{Lock, Place, READY, last_lines, lock_file, mark, trouble};
+use super::{Lock, Place, READY, complaint, lock_file, mark, trouble};
 use crate::error::{Error, Result};
 
 /// How long a server may take until it answers, on a machine that does much else.
@@ -31,7 +32,9 @@ pub async fn reap(arguments: &[String], say: impl FnOnce(&str) -> Result<()>) ->
     let engine = Engine::from_name(engine).ok_or_else(|| Error::input(format!("no engine `{engine}`")))?;
     let linger = Duration::from_millis(linger.parse().map_err(|_| Error::input("the linger time is no number"))?);
     let place = Place::new(PathBuf::from(base), engine, key);
-    let _alive = lock_file(&place.reaper(), Lock::Exclusive)?;
+    let mut alive = lock_file(&place.reaper(), Lock::Exclusive)?;
+    // For whoever wonders what this process is.
+    let _ = writeln!(alive, "{}", std::process::id());
     let server = match launch(&place) {
         Ok(server) => server,
         Err(error) => {
@@ -75,7 +78,7 @@ fn launch(place: &Place) -> Result<Child> {
         if ended.is_some() || Instant::now() > deadline {
             stop(place.engine, server);
             return Err(trouble(format!("{} does not come up", programs.version))
-                .because(last_lines(&fs::read(&log).unwrap_or_default())));
+                .because(complaint(&fs::read(&log).unwrap_or_default())));
         }
         std::thread::sleep(engine::POLL);
     }
@@ -115,7 +118,7 @@ fn run(command: &mut Command) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = last_lines(&[output.stdout, output.stderr].concat());
+    let said = complaint(&[output.stdout, output.stderr].concat());
     Err(trouble(format!("`{program}` failed")).because(said))
 }
 
