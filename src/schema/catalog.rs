@@ -18,6 +18,15 @@ pub struct Table {
     pub born: usize,
 }
 
+/// What a migration puts in the place of a table that it drops or renames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// Another table gets the name, with the rows that the migration has copied into it; otherwise an empty
+    /// table is created under it.
+    pub by_rename: bool,
+    columns: Vec<String>,
+}
+
 /// All tables known so far.
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -28,8 +37,10 @@ pub struct Catalog {
     tables: BTreeMap<Name, Table>,
     /// The table of each index, both by folded name.
     indexes: BTreeMap<String, Name>,
-    /// Tables that this migration puts in another one's place: the new name, and the table that takes it.
-    replacements: BTreeMap<Name, Name>,
+    /// What this migration puts in the place of a table, by that table's folded name.
+    replacements: BTreeMap<Name, Replacement>,
+    /// The folded names that this migration gave to tables by renaming them.
+    renamed: BTreeSet<Name>,
     /// Columns that this migration added, also to tables that the history never told of; folded names.
     new_columns: BTreeSet<(Name, String)>,
 }
@@ -43,6 +54,7 @@ impl Catalog {
             tables: BTreeMap::new(),
             indexes: BTreeMap::new(),
             replacements: BTreeMap::new(),
+            renamed: BTreeSet::new(),
             new_columns: BTreeSet::new(),
         }
     }
@@ -51,11 +63,19 @@ impl Catalog {
     pub fn enter<'a>(&mut self, migration: usize, changes: impl IntoIterator<Item = &'a Change>) {
         self.migration = migration;
         self.replacements.clear();
+        self.renamed.clear();
         self.new_columns.clear();
         for change in changes {
-            if let Change::RenameTable { table, to } = change {
-                self.replacements.insert(self.key(to), self.key(table));
-            }
+            let (name, by_rename, columns) = match change {
+                Change::CreateTable { table, columns, .. } => (table, false, names(columns)),
+                Change::RenameTable { table, to } => {
+                    let created = self.replacements.get(&self.key(table)).map(|created| created.columns.clone());
+                    let known = || self.table(table).map(|known| names(&known.columns));
+                    (to, true, created.or_else(known).unwrap_or_default())
+                }
+                _ => continue,
+            };
+            self.replacements.insert(self.key(name), Replacement { by_rename, columns });
         }
     }
 
@@ -89,13 +109,35 @@ impl Catalog {
         self.is_new(table) || self.new_columns.contains(&(self.key(table), self.fold(column)))
     }
 
-    /// The migration that is being read puts another table in this one's place, with at least its columns:
-    /// who uses it goes on with the other. Both must be known.
-    pub fn is_replaced(&self, name: &Name) -> bool {
-        let replacement = self.replacements.get(&self.key(name)).and_then(|other| self.tables.get(other));
-        let (Some(old), Some(new)) = (self.table(name), replacement) else { return false };
-        let kept = |column: &Column| new.columns.iter().any(|other| self.same(&other.name, &column.name));
-        !old.columns.is_empty() && old.columns.iter().all(kept)
+    /// The migration that is being read gave a table this name: the running version knows it by another.
+    pub fn is_renamed(&self, name: &Name) -> bool {
+        self.renamed.contains(&self.key(name))
+    }
+
+    /// What the migration that is being read puts in this table's place.
+    pub fn replacement(&self, name: &Name) -> Option<&Replacement> {
+        self.replacements.get(&self.key(name))
+    }
+
+    /// The columns that the table has and its replacement lacks; `None` if the history does not tell.
+    pub fn lost_columns(&self, name: &Name, replacement: &Replacement) -> Option<Vec<&str>> {
+        let columns = &self.table(name)?.columns;
+        let is_lost = |column: &&Column| !replacement.columns.iter().any(|kept| self.same(kept, &column.name));
+        let lost = columns.iter().filter(is_lost).map(|column| column.name.as_str()).collect();
+        (!columns.is_empty() && !replacement.columns.is_empty()).then_some(lost)
+    }
+
+    /// No two rows have the same value in this column. Of a table that the history never told of, `id` is taken
+    /// for its key.
+    pub fn is_unique(&self, table: &Name, column: &str) -> bool {
+        let Some(known) = self.table(table) else { return self.same(column, "id") };
+        let alone = |columns: &[String]| matches!(columns, [only] if self.same(only, column));
+        self.column(table, column).is_some_and(|column| column.primary_key || column.unique)
+            || known.indexes.iter().any(|index| index.unique && !index.partial && alone(&index.columns))
+            || known.constraints.iter().any(|constraint| match &constraint.kind {
+                ConstraintKind::Unique { columns } | ConstraintKind::PrimaryKey { columns } => alone(columns),
+                _ => false,
+            })
     }
 
     /// A NOT NULL, or a validated `CHECK (column IS NOT NULL)`: no row holds NULL, and none can be written.
@@ -129,7 +171,9 @@ impl Catalog {
                     self.create(table, columns, constraints, indexes);
                 }
             }
-            Change::DropTable { table, .. } => self.drop_table(table),
+            // A materialized view can have indexes, and a new one has no users yet.
+            Change::CreateView { view } if self.table(view).is_none() => self.create(view, &[], &[], &[]),
+            Change::DropTable { table: name, .. } | Change::DropView { view: name, .. } => self.drop_table(name),
             Change::RenameTable { table, to } => self.rename_table(table, to),
             Change::CreateIndex { table, index, .. } => self.add_index(table, index),
             Change::DropIndex { table, name, .. } => self.drop_index(table.as_ref(), name),
@@ -212,10 +256,12 @@ impl Catalog {
     }
 
     fn rename_table(&mut self, name: &Name, to: &Name) {
+        self.renamed.insert(self.key(to));
         let Some(mut table) = self.tables.remove(&self.key(name)) else { return };
         // PostgreSQL's RENAME TO names no schema: the table stays where it is.
         let to = Name { schema: to.schema.clone().or(name.schema.clone()), name: to.name.clone() };
         let key = self.key(&to);
+        self.renamed.insert(key.clone());
         table.name = to;
         for index in table.indexes.iter().filter_map(|index| index.name.as_deref()) {
             self.indexes.insert(self.fold(index), key.clone());
@@ -313,4 +359,8 @@ fn rename_column(table: &mut Table, from: &str, to: &str, same: impl Fn(&str, &s
             ConstraintKind::Check { .. } | ConstraintKind::Exclude => {}
         }
     }
+}
+
+fn names(columns: &[Column]) -> Vec<String> {
+    columns.iter().map(|column| column.name.clone()).collect()
 }

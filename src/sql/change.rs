@@ -136,6 +136,8 @@ pub enum Change {
         table: Name,
         column: String,
         to: String,
+        /// PostgreSQL's USING, as source text.
+        using: Option<String>,
     },
     SetNotNull {
         table: Name,
@@ -212,7 +214,7 @@ pub enum Change {
     },
     Delete {
         table: Name,
-        filtered: bool,
+        filter: Vec<Conjunct>,
         /// It has a LIMIT.
         limited: bool,
     },

@@ -3,7 +3,7 @@ use crate::schema::{Catalog, Effect};
 use crate::sql::{Change, Dialect};
 
 pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) -> Hit {
-    let Change::ChangeType { table, column, to } = change else { return None };
+    let Change::ChangeType { table, column, to, .. } = change else { return None };
     if before.is_new(table) || effect.is_some_and(|effect| !effect.blocks_for_long()) {
         return None;
     }

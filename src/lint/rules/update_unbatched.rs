@@ -1,14 +1,14 @@
 use super::Hit;
 use crate::schema::{Catalog, Effect};
-use crate::sql::{Change, Dialect};
+use crate::sql::{Change, Conjunct, Dialect, Name};
 
 pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>) -> Hit {
-    let (table, what) = match change {
-        Change::Update { table, .. } => (table, "UPDATE"),
-        Change::Delete { table, limited: false, .. } => (table, "DELETE"),
+    let (table, filter, what) = match change {
+        Change::Update { table, filter, .. } => (table, filter, "UPDATE"),
+        Change::Delete { table, filter, limited: false } => (table, filter, "DELETE"),
         _ => return None,
     };
-    if before.is_new(table) {
+    if before.is_new(table) || filter.iter().any(|conjunct| names_rows(conjunct, table, before)) {
         return None;
     }
     let waits = match before.dialect() {
@@ -22,4 +22,20 @@ pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>)
         _ => "delete in batches by key, one short transaction each",
     };
     Some((format!("one {what} goes through all of `{table}` in one transaction: {waits}"), help.into()))
+}
+
+/// `id = 1`, `id IN (1, 2)`, `id BETWEEN 1 AND 100`: the statement says itself which few rows it means.
+fn names_rows(conjunct: &Conjunct, table: &Name, before: &Catalog) -> bool {
+    let text = conjunct.text.to_ascii_lowercase();
+    let quotes = ['"', '`', '[', ']'];
+    let Some((column, operator)) = text.split_once(|c: char| c.is_whitespace() || c == '=') else { return false };
+    let column = &conjunct.text[..column.len()];
+    let column = column.rsplit('.').next().unwrap_or(column).trim_matches(quotes);
+    let operator = text[text.len() - operator.len() - 1..].trim_start();
+    let is_literal =
+        |value: &str| value.trim_start().starts_with(|c: char| c.is_ascii_digit() || "'\"$:?-".contains(c));
+    before.is_unique(table, column)
+        && (operator.strip_prefix('=').is_some_and(is_literal)
+            || operator.strip_prefix("between").is_some_and(is_literal)
+            || operator.strip_prefix("in").and_then(|list| list.trim_start().strip_prefix('(')).is_some_and(is_literal))
 }

@@ -17,7 +17,7 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
         Change::DropTable { table, .. } | Change::RenameTable { table, .. } => {
             Effect::new("EXCLUSIVE METADATA LOCK", Blocks::ReadsAndWrites, [table.clone()])
         }
-        Change::ChangeType { table, column, to } => match before.column(table, column) {
+        Change::ChangeType { table, column, to, .. } => match before.column(table, column) {
             Some(old) if is_free(&old.data_type, to) => instant(table),
             _ => copy(table),
         },

@@ -24,7 +24,7 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
             });
             Effect::new(ACCESS_EXCLUSIVE, Blocks::ReadsAndWrites, std::iter::once(table.clone()).chain(targets))
         }
-        Change::ChangeType { table, column, to } => change_type(table, column, to, before),
+        Change::ChangeType { table, column, to, using } => change_type(table, column, to, using.as_deref(), before),
         Change::SetNotNull { table, column } => {
             access_exclusive(table).scanning(!before.proves_not_null(table, column))
         }
@@ -80,21 +80,26 @@ fn add_constraint(table: &Name, constraint: &Constraint, before: &Catalog) -> Ef
     }
 }
 
-fn change_type(table: &Name, column: &str, to: &str, before: &Catalog) -> Effect {
+fn change_type(table: &Name, column: &str, to: &str, using: Option<&str>, before: &Catalog) -> Effect {
     let effect = access_exclusive(table);
     let (Some(known), Some(old)) = (before.table(table), before.column(table, column)) else {
         return effect.rewriting(true).scanning(true);
     };
-    if !is_free(&old.data_type, to) {
+    // A bare cast in USING says nothing new; any other expression has to be worked out row by row.
+    let computed = using
+        .is_some_and(|using| using.split("::").next().map(|cast| cast.trim_matches(['(', '"', ' '])) != Some(column));
+    if computed || !is_free(&old.data_type, to) {
         return effect.rewriting(true).scanning(true);
     }
     let checked = old.check
         || known.constraints.iter().any(
             |constraint| matches!(&constraint.kind, ConstraintKind::Check { expression } if expression.contains(column)),
         );
-    // Indexes on plain columns are reused; those with an expression or a predicate are built anew.
+    // An index on plain columns is reused; one with an expression or a predicate is built anew.
+    let is_column = |part: &str| known.columns.iter().any(|column| column.name == part);
     let rebuilt = known.indexes.iter().any(|index| {
-        index.partial || index.columns.iter().any(|part| !known.columns.iter().any(|column| column.name == *part))
+        let involved = index.columns.iter().any(|part| part == column || (!is_column(part) && part.contains(column)));
+        index.partial || (involved && !index.columns.iter().all(|part| is_column(part)))
     });
     effect.scanning(checked || rebuilt)
 }

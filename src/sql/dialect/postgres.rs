@@ -82,7 +82,7 @@ fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Vec<Clause> {
             source.each(it.view_refs(), |view| Change::DropView { view, if_exists })
         }
         Stmt::Update(it) => source.whole(query::update(source, it)),
-        Stmt::Delete(it) => source.whole(query::delete(it)),
+        Stmt::Delete(it) => source.whole(query::delete(source, it)),
         Stmt::Insert(it) => source.whole(query::insert(it)),
         Stmt::Begin(_) => source.whole(Some(Change::Begin)),
         Stmt::Commit(ast::Commit::CommitTransaction(_)) => source.whole(Some(Change::Commit)),

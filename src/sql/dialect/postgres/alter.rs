@@ -76,7 +76,12 @@ fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option
 
 fn alter_column(source: &Source<'_>, table: Name, column: String, option: &AlterColumnOption) -> Option<Change> {
     Some(match option {
-        AlterColumnOption::SetType(it) => Change::ChangeType { table, column, to: table::type_text(source, &it.ty()?) },
+        AlterColumnOption::SetType(it) => Change::ChangeType {
+            table,
+            column,
+            to: table::type_text(source, &it.ty()?),
+            using: it.using_expr().and_then(|it| it.expr()).map(|it| source.text(it.syntax())),
+        },
         AlterColumnOption::SetNotNull(_) => Change::SetNotNull { table, column },
         AlterColumnOption::DropNotNull(_) => Change::DropNotNull { table, column },
         AlterColumnOption::SetDefault(it) => {

@@ -28,7 +28,7 @@ fn data_change(source: &Source<'_>, node: &SyntaxNode) -> Option<Change> {
         return update(source, &it);
     }
     if let Some(it) = ast::Delete::cast(node.clone()) {
-        return delete(&it);
+        return delete(source, &it);
     }
     insert(&ast::Insert::cast(node.clone())?)
 }
@@ -87,12 +87,14 @@ fn several(source: &Source<'_>, it: &ast::SetMultipleColumns, set: &mut Vec<Assi
     Some(known)
 }
 
-pub(super) fn delete(it: &ast::Delete) -> Option<Change> {
-    Some(Change::Delete {
-        table: name_of(it.relation_name()?.syntax()),
-        filtered: it.where_clause_or_current_of().is_some(),
-        limited: false,
-    })
+pub(super) fn delete(source: &Source<'_>, it: &ast::Delete) -> Option<Change> {
+    let filter = match it.where_clause_or_current_of() {
+        Some(ast::WhereClauseOrCurrentOf::WhereClause(clause)) => {
+            filter::conjuncts(source.file, source.tokens(clause.expr()?.syntax()), &[])
+        }
+        _ => Vec::new(),
+    };
+    Some(Change::Delete { table: name_of(it.relation_name()?.syntax()), filter, limited: false })
 }
 
 pub(super) fn insert(it: &ast::Insert) -> Option<Change> {

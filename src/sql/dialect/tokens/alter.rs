@@ -342,7 +342,8 @@ fn redefine(statement: &Statement<'_>, table: &Name, cursor: &mut Cursor<'_>) ->
 fn as_changes(table: &Name, column: Column) -> Vec<Change> {
     let table = || table.clone();
     let name = || column.name.clone();
-    let mut changes = vec![Change::ChangeType { table: table(), column: name(), to: column.data_type.clone() }];
+    let mut changes =
+        vec![Change::ChangeType { table: table(), column: name(), to: column.data_type.clone(), using: None }];
     changes.push(match column.not_null {
         true => Change::SetNotNull { table: table(), column: name() },
         false => Change::DropNotNull { table: table(), column: name() },

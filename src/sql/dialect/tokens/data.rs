@@ -38,8 +38,11 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
         "DELETE" => {
             cursor.eat("FROM");
             let table = cursor.need_name("a table")?;
-            let has = |word: &str| cursor.tokens.iter().any(|token| token.is_word(source, word));
-            let change = Change::Delete { table, filtered: has("where"), limited: has("limit") };
+            let limited = cursor.tokens.iter().any(|token| token.is_word(source, "limit"));
+            cursor.until(&["WHERE"]);
+            cursor.eat("WHERE");
+            let filter = filter::conjuncts(source, cursor.until(&["RETURNING", "ORDER BY", "LIMIT"]), &[]);
+            let change = Change::Delete { table, filter, limited };
             Ok(statement.whole(change))
         }
         "INSERT" | "REPLACE" => {
