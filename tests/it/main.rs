@@ -5,7 +5,8 @@
 mod crash;
 mod database;
 mod gates;
-mod rules;
 mod plan;
+mod rules;
 mod servers;
 mod temporary;
+mod tidy;
