@@ -123,3 +123,9 @@ async fn deadlock(first: &mut Connection, second: &mut Connection) {
     let victim = one.err().or(other.err()).expect("one of them has to give way");
     assert_eq!(victim.kind, DatabaseErrorKind::Deadlock, "{victim}");
 }
+
+/// Runs `sql` as soon as the count that `condition` asks for is one.
+async fn when(session: &mut Connection, condition: &str, sql: &str) {
+    while session.query(condition, &[]).await.unwrap() != [[Value::Int(1)]] {}
+    run(session, &[sql]).await;
+}

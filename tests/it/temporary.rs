@@ -179,13 +179,20 @@ fn what_a_killed_reaper_left_is_replaced() {
     if servers::temporary(Engine::Postgres).is_none() {
         return;
     }
-    let key = key("reaper");
-    let mut first = hold(Engine::Postgres, &key, "wait");
+    // Under the same key, or whenever the next server of the kind is started.
+    for (key, next) in [(key("reaper"), key("reaper")), (key("dead"), key("sweeps"))] {
+        replaced(&key, &next);
+    }
+}
+
+fn replaced(key: &str, next: &str) {
+    let mut first = hold(Engine::Postgres, key, "wait");
     kill(pid_in(&beside(&first.directory, ".reaper")), Signal::SIGKILL).unwrap();
     first.process.kill().unwrap();
     first.process.wait().unwrap();
-    let second = hold(Engine::Postgres, &key, "wait");
+    let second = hold(Engine::Postgres, next, "wait");
     assert_ne!(first.server, second.server, "a new server");
+    assert_eq!(first.directory.exists(), key == next);
     for _ in 0..600 {
         if kill(first.server, None).is_err() {
             break;

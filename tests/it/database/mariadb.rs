@@ -71,13 +71,30 @@ async fn errors_are_told_apart() {
     let missing = fails(&mut second, "SELECT nope FROM t").await;
     assert_eq!(missing.kind, DatabaseErrorKind::Statement);
     assert_eq!(missing.to_string(), "Unknown column 'nope' in 'SELECT' (1054)");
+}
 
-    let id = second.query("SELECT connection_id()", &[]).await.unwrap();
-    let Value::Int(id) = id[0][0] else { panic!("{id:?}") };
-    run(&mut first, &[&format!("KILL {id}")]).await;
-    for _ in 0..2 {
-        let killed = fails(&mut second, "SELECT 1").await;
+#[tokio::test]
+async fn a_killed_connection_is_lost() {
+    let Some(database) = servers::mariadb().await else { return };
+    let mut killer = open(&database.url).await;
+    for within_a_statement in [false, true] {
+        let mut victim = open(&database.url).await;
+        let id = victim.query("SELECT connection_id()", &[]).await.unwrap();
+        let Value::Int(id) = id[0][0] else { panic!("{id:?}") };
+        let kill = format!("KILL {id}");
+        let killed = if within_a_statement {
+            let running =
+                format!("SELECT count(*) FROM information_schema.processlist WHERE id = {id} AND info LIKE 'DO%'");
+            let ((), killed) =
+                tokio::join!(super::when(&mut killer, &running, &kill), fails(&mut victim, "DO sleep(60)"));
+            killed
+        } else {
+            run(&mut killer, &[&kill]).await;
+            fails(&mut victim, "SELECT 1").await
+        };
         assert_eq!(killed.kind, DatabaseErrorKind::ConnectionLost, "{killed}");
+        let after = fails(&mut victim, "SELECT 1").await;
+        assert_eq!(after.kind, DatabaseErrorKind::ConnectionLost, "{after}");
     }
 }
 

@@ -68,13 +68,30 @@ async fn errors_are_told_apart() {
     assert_eq!(missing.kind, DatabaseErrorKind::Statement);
     assert_eq!(missing.position, Some(16));
     assert_eq!(missing.to_string(), "column \"nope\" does not exist (42703)");
+}
 
-    let pid = second.query("SELECT pg_backend_pid()", &[]).await.unwrap().remove(0);
-    assert_eq!(first.query("SELECT pg_terminate_backend($1::int)", &pid).await, Ok(vec![vec![Value::Int(1)]]));
-    let killed = fails(&mut second, "SELECT 1").await;
-    assert_eq!(killed.kind, DatabaseErrorKind::ConnectionLost, "{killed}");
-    let after = fails(&mut second, "SELECT 1").await;
-    assert_eq!(after.kind, DatabaseErrorKind::ConnectionLost, "{after}");
+#[tokio::test]
+async fn a_killed_connection_is_lost() {
+    let Some(database) = servers::postgres().await else { return };
+    let mut killer = open(&database.url).await;
+    for within_a_statement in [false, true] {
+        let mut victim = open(&database.url).await;
+        let pid = victim.query("SELECT pg_backend_pid()", &[]).await.unwrap();
+        let Value::Int(pid) = pid[0][0] else { panic!("{pid:?}") };
+        let kill = format!("SELECT pg_terminate_backend({pid})");
+        let killed = if within_a_statement {
+            let running = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND state = 'active'");
+            let ((), killed) =
+                tokio::join!(super::when(&mut killer, &running, &kill), fails(&mut victim, "SELECT pg_sleep(60)"));
+            killed
+        } else {
+            run(&mut killer, &[&kill]).await;
+            fails(&mut victim, "SELECT 1").await
+        };
+        assert_eq!(killed.kind, DatabaseErrorKind::ConnectionLost, "{killed}");
+        let after = fails(&mut victim, "SELECT 1").await;
+        assert_eq!(after.kind, DatabaseErrorKind::ConnectionLost, "{after}");
+    }
 }
 
 #[tokio::test]
