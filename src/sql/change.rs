@@ -45,6 +45,8 @@ pub struct Column {
     pub generated: bool,
     /// identity, serial, AUTO_INCREMENT: the database fills it.
     pub identity: bool,
+    /// What else its definition says, as source text: COLLATE, COMMENT, ON UPDATE.
+    pub attributes: Vec<String>,
 }
 
 /// A table constraint.
@@ -79,6 +81,9 @@ pub struct Index {
     pub unique: bool,
     /// It has a WHERE clause.
     pub partial: bool,
+    /// Its definition is nothing but names of columns: no prefix, order, collation, operator class, method
+    /// or option, all of which `columns` leaves out.
+    pub plain: bool,
 }
 
 /// `column = expression` of an UPDATE; the expression as source text.

@@ -6,6 +6,7 @@ mod crash;
 mod database;
 mod gates;
 mod plan;
+mod recipes;
 mod rules;
 mod servers;
 mod temporary;

@@ -111,9 +111,10 @@ impl<'a> Rename<'a> {
                 "is of a type without a true `=`",
             ),
         ];
-        match lost.iter().find(|(is, _)| *is) {
-            Some((_, why)) => Err(self.refused(why)),
-            None => Ok(()),
+        match (lost.iter().find(|(is, _)| *is), self.column.attributes.first()) {
+            (Some((_, why)), _) => Err(self.refused(why)),
+            (None, Some(attribute)) => Err(self.refused(&format!("has `{attribute}`"))),
+            (None, None) => Ok(()),
         }
     }
 
@@ -144,8 +145,8 @@ impl<'a> Rename<'a> {
             if index.unique {
                 return Err(self.refused("is part of a unique index"));
             }
-            if index.partial || !self.is_in(&index.columns) {
-                return Err(self.refused("is part of an index with an expression or a condition"));
+            if !index.plain || !self.is_in(&index.columns) {
+                return Err(self.refused("is part of an index that is more than names of columns"));
             }
             self.indexes.push(index.clone());
         }

@@ -68,7 +68,13 @@ fn column(source: &Source<'_>, node: &SyntaxNode, name: String, ty: Option<ast::
     let data_type = ty.map(|ty| type_text(source, &ty)).unwrap_or_default();
     let serial = ["smallserial", "serial", "bigserial", "serial2", "serial4", "serial8"].contains(&data_type.as_str());
     let mut column = Column { name, data_type, not_null: serial, identity: serial, ..Column::default() };
-    for constraint in node.children().filter_map(Tree::cast) {
+    for child in node.children() {
+        let Some(constraint) = Tree::cast(child.clone()) else {
+            if !ast::ColumnName::can_cast(child.kind()) && !ast::Type::can_cast(child.kind()) {
+                column.attributes.push(source.text(&child));
+            }
+            continue;
+        };
         match constraint {
             Tree::NotNullConstraint(_) => column.not_null = true,
             Tree::DefaultConstraint(it) => {
@@ -149,6 +155,15 @@ pub(super) fn create_index(source: &Source<'_>, it: &ast::CreateIndex) -> Option
         columns,
         unique: it.unique_token().is_some(),
         partial: it.where_clause().is_some(),
+        plain: it.using_method().is_none()
+            && it.index_include_clause().is_none()
+            && it.nulls_distinct_option().is_none()
+            && it.with_params().is_none()
+            && it.tablespace_clause().is_none()
+            && it.where_clause().is_none()
+            && it.partition_item_list()?.partition_items().all(|item| {
+                matches!(item.expr(), Some(ast::Expr::NameRef(_))) && item.syntax().children().count() == 1
+            }),
     };
     Some(Change::CreateIndex {
         table: name_of(it.table_relation_name()?.syntax()),

@@ -102,7 +102,11 @@ fn attribute(statement: &Statement<'_>, cursor: &mut Cursor<'_>, column: &mut Co
         column.generated = true;
         let _ = cursor.eat("STORED") || cursor.eat("VIRTUAL") || cursor.eat("PERSISTENT");
     } else {
-        return Ok(plain_attribute(statement.dialect, cursor));
+        let start = cursor.tokens;
+        let taken = plain_attribute(statement.dialect, cursor);
+        let read = &start[..start.len() - cursor.tokens.len()];
+        column.attributes.extend(text_of(cursor.source, read));
+        return Ok(taken);
     }
     conflict_clause(cursor);
     Ok(true)

@@ -15,6 +15,8 @@ struct Modifiers {
     or_replace: bool,
     temporary: bool,
     unique: bool,
+    /// An index that is no B-tree: FULLTEXT, SPATIAL.
+    special: bool,
 }
 
 /// Reads what follows CREATE.
@@ -25,7 +27,7 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
         return table(statement, &modifiers);
     }
     if cursor.eat("INDEX") {
-        return index(statement, modifiers.unique);
+        return index(statement, &modifiers);
     }
     if cursor.eat("TRIGGER") {
         return trigger(statement);
@@ -80,7 +82,9 @@ fn modifiers(cursor: &mut Cursor<'_>) -> Modifiers {
             if cursor.eat("@") {
                 cursor.bump();
             }
-        } else if !["FULLTEXT", "SPATIAL", "ONLINE", "OFFLINE", "AGGREGATE"].iter().any(|word| cursor.eat(word)) {
+        } else if cursor.eat("FULLTEXT") || cursor.eat("SPATIAL") {
+            modifiers.special = true;
+        } else if !["ONLINE", "OFFLINE", "AGGREGATE"].iter().any(|word| cursor.eat(word)) {
             return modifiers;
         }
     }
@@ -152,7 +156,7 @@ fn virtual_table(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
     }))
 }
 
-fn index(mut statement: Statement<'_>, unique: bool) -> Result<Vec<Clause>, Unread> {
+fn index(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clause>, Unread> {
     let mut cursor = statement.cursor.clone();
     let if_not_exists = cursor.eat("IF NOT EXISTS");
     // SQLite qualifies the index, not the table, with the schema.
@@ -164,7 +168,9 @@ fn index(mut statement: Statement<'_>, unique: bool) -> Result<Vec<Clause>, Unre
     let table = Name { schema: name.schema.clone(), ..Name::plain("") };
     let on = cursor.need_name("a table")?;
     let table = Name { schema: on.schema.or(table.schema), name: on.name };
+    let mut plain = !modifiers.special && key::names_alone(&cursor);
     let columns = key::columns(&statement, &mut cursor)?;
+    plain &= cursor.tokens.is_empty();
     let partial = statement.dialect == Dialect::Sqlite && cursor.eat("WHERE");
     if partial {
         statement.expression(cursor.tokens)?;
@@ -176,7 +182,7 @@ fn index(mut statement: Statement<'_>, unique: bool) -> Result<Vec<Clause>, Unre
         cursor.need_end()?;
     }
     statement.cursor = cursor;
-    let index = Index { name: Some(name.name), columns, unique, partial };
+    let index = Index { name: Some(name.name), columns, unique: modifiers.unique, partial, plain };
     Ok(statement.whole(Change::CreateIndex { table, index, concurrently: false, if_not_exists }))
 }
 

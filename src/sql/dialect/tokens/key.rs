@@ -69,19 +69,23 @@ fn unique_or_index(
     constrained: bool,
     name: Option<String>,
 ) -> Result<Key, Unread> {
+    let mut plain = true;
     if statement.dialect == Dialect::Mysql {
-        let _ = !unique && (cursor.eat("FULLTEXT") || cursor.eat("SPATIAL"));
+        plain = unique || !(cursor.eat("FULLTEXT") || cursor.eat("SPATIAL"));
         let _ = cursor.eat("INDEX") || cursor.eat("KEY");
     }
     let name = index_name(cursor).or(name);
+    plain &= names_alone(cursor);
     let columns = columns(statement, cursor)?;
+    let before_options = cursor.tokens.len();
     index_options(cursor);
+    plain &= cursor.tokens.len() == before_options;
     conflict_clause(cursor);
     if unique && (constrained || statement.dialect == Dialect::Sqlite) {
         let kind = ConstraintKind::Unique { columns };
         return Ok(Key::Constraint(Constraint { name, kind, not_valid: false, using_index: None }));
     }
-    Ok(Key::Index(Index { name, columns, unique, partial: false }))
+    Ok(Key::Index(Index { name, columns, unique, partial: false, plain }))
 }
 
 /// `[IF NOT EXISTS] [name] [USING BTREE]`.
@@ -105,6 +109,12 @@ pub(super) fn index_options(cursor: &mut Cursor<'_>) {
             return;
         }
     }
+}
+
+/// What the parentheses ahead hold is nothing but names.
+pub(super) fn names_alone(cursor: &Cursor<'_>) -> bool {
+    let group = cursor.clone().group().unwrap_or_default();
+    Cursor::new(cursor.source, group).comma_separated().iter().all(|part| part.len() == 1)
 }
 
 /// Takes the parenthesised columns of an index: plain ones by name, expressions by their source.
