@@ -213,7 +213,11 @@ async fn postgres_keeps_both_versions_working() {
             true,
             Some("n"),
         ),
-        table("CREATE TABLE orders (id bigint PRIMARY KEY, customer text, old_status text DEFAULT 'n')", false, Some("n")),
+        table(
+            "CREATE TABLE orders (id bigint PRIMARY KEY, customer text, old_status text DEFAULT 'n')",
+            false,
+            Some("n"),
+        ),
     ];
     promise(&database.url, &tables).await;
 }
@@ -223,7 +227,11 @@ async fn mariadb_keeps_both_versions_working() {
     let Some(database) = servers::mariadb().await else { return };
     let table = |create, not_null, default| Table { dialect: Dialect::Mysql, create, not_null, default };
     let tables = [
-        table("CREATE TABLE orders (id bigint PRIMARY KEY, customer text NOT NULL, old_status varchar(20))", false, None),
+        table(
+            "CREATE TABLE orders (id bigint PRIMARY KEY, customer text NOT NULL, old_status varchar(20))",
+            false,
+            None,
+        ),
         table(
             "CREATE TABLE orders (id bigint PRIMARY KEY, customer text, old_status varchar(20) NOT NULL,
              KEY by_status (old_status, id));",
@@ -235,14 +243,17 @@ async fn mariadb_keeps_both_versions_working() {
             true,
             Some("n"),
         ),
-        table("CREATE TABLE orders (id bigint PRIMARY KEY, customer text, old_status char(3) DEFAULT 'n')", false, Some("n")),
+        table(
+            "CREATE TABLE orders (id bigint PRIMARY KEY, customer text, old_status char(3) DEFAULT 'n')",
+            false,
+            Some("n"),
+        ),
     ];
     promise(&database.url, &tables).await;
 }
 
 #[tokio::test]
 async fn sqlite_keeps_both_versions_working() {
-    let database = servers::sqlite();
     let table = |create| Table { dialect: Dialect::Sqlite, create, not_null: false, default: None };
     let tables = [
         table("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT, old_status TEXT)"),
@@ -251,6 +262,10 @@ async fn sqlite_keeps_both_versions_working() {
              CREATE INDEX by_status ON orders (old_status);",
         ),
         table("CREATE TABLE orders (id INT, customer TEXT, old_status, PRIMARY KEY (id)) WITHOUT ROWID"),
+        table(
+            "PRAGMA recursive_triggers = ON;
+             CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT, old_status TEXT)",
+        ),
     ];
     promise(&servers::sqlite().url, &tables).await;
 }
@@ -270,24 +285,64 @@ fn what_would_be_lost_is_refused() {
         (Postgres, table("old_status text COLLATE \"C\""), "orders.old_status has `COLLATE \"C\"`"),
         (Postgres, table("old_status text, UNIQUE (id, old_status)"), "orders.old_status is part of a unique key"),
         (Postgres, table("old_status text, CHECK (length(old_status) < 9)"), "orders.old_status stands in a CHECK"),
-        (Postgres, table("old_status int, FOREIGN KEY (old_status) REFERENCES s"), "orders.old_status is part of a foreign"),
-        (Postgres, "CREATE TABLE orders (a int, old_status int, PRIMARY KEY (a, old_status));".into(), "orders.old_status is part of the primary key"),
-        (Postgres, table("old_status text") + "CREATE UNIQUE INDEX i ON orders (old_status);", "orders.old_status is part of a unique index"),
-        (Postgres, table("old_status text") + "CREATE INDEX i ON orders (lower(old_status));", "orders.old_status is part of an index that is more"),
-        (Postgres, table("old_status text") + "CREATE INDEX i ON orders USING gin (old_status);", "orders.old_status is part of an index that is more"),
-        (Postgres, table("old_status text") + "CREATE INDEX i ON orders (old_status DESC);", "orders.old_status is part of an index that is more"),
-        (Postgres, table("old_status text") + "CREATE INDEX i ON orders (id) WHERE old_status = 'x';", "orders.old_status may stand in the condition"),
+        (
+            Postgres,
+            table("old_status int, FOREIGN KEY (old_status) REFERENCES s"),
+            "orders.old_status is part of a foreign",
+        ),
+        (
+            Postgres,
+            "CREATE TABLE orders (a int, old_status int, PRIMARY KEY (a, old_status));".into(),
+            "orders.old_status is part of the primary key",
+        ),
+        (
+            Postgres,
+            table("old_status text") + "CREATE UNIQUE INDEX i ON orders (old_status);",
+            "orders.old_status is part of a unique index",
+        ),
+        (
+            Postgres,
+            table("old_status text") + "CREATE INDEX i ON orders (lower(old_status));",
+            "orders.old_status is part of an index that is more",
+        ),
+        (
+            Postgres,
+            table("old_status text") + "CREATE INDEX i ON orders USING gin (old_status);",
+            "orders.old_status is part of an index that is more",
+        ),
+        (
+            Postgres,
+            table("old_status text") + "CREATE INDEX i ON orders (old_status DESC);",
+            "orders.old_status is part of an index that is more",
+        ),
+        (
+            Postgres,
+            table("old_status text") + "CREATE INDEX i ON orders (id) WHERE old_status = 'x';",
+            "orders.old_status may stand in the condition",
+        ),
         (Mysql, table("old_status varchar(9) COLLATE utf8mb4_bin"), "orders.old_status has `COLLATE utf8mb4_bin`"),
         (Mysql, table("old_status varchar(9) COMMENT 'x'"), "orders.old_status has `COMMENT 'x'`"),
         (Mysql, table("old_status timestamp ON UPDATE CURRENT_TIMESTAMP"), "orders.old_status has `ON UPDATE"),
         (Mysql, table("old_status text, KEY k (old_status(10))"), "orders.old_status is part of an index that is more"),
-        (Mysql, table("old_status text, FULLTEXT KEY k (old_status)"), "orders.old_status is part of an index that is more"),
-        (Mysql, table("old_status text") + "CREATE FULLTEXT INDEX i ON orders (old_status);", "orders.old_status is part of an index that is more"),
+        (
+            Mysql,
+            table("old_status text, FULLTEXT KEY k (old_status)"),
+            "orders.old_status is part of an index that is more",
+        ),
+        (
+            Mysql,
+            table("old_status text") + "CREATE FULLTEXT INDEX i ON orders (old_status);",
+            "orders.old_status is part of an index that is more",
+        ),
         (Mysql, table("old_status int UNIQUE"), "orders.old_status is unique"),
         (Sqlite, table("old_status text NOT NULL"), "orders.old_status is NOT NULL, which SQLite cannot add"),
         (Sqlite, table("old_status text DEFAULT 'x'"), "orders.old_status has a DEFAULT, which SQLite cannot add"),
         (Sqlite, table("old_status text COLLATE NOCASE"), "orders.old_status has `COLLATE NOCASE`"),
-        (Sqlite, table("old_status text") + "CREATE INDEX i ON orders (old_status DESC);", "orders.old_status is part of an index that is more"),
+        (
+            Sqlite,
+            table("old_status text") + "CREATE INDEX i ON orders (old_status DESC);",
+            "orders.old_status is part of an index that is more",
+        ),
         (Sqlite, table("other text"), "the migrations before this one know no column orders.old_status"),
         (Sqlite, table("old_status text, NEW_STATUS text"), "there is a column orders.new_status already"),
         (Sqlite, String::new(), "the type of orders.old_status is not known\nput the migration beside"),
@@ -302,7 +357,10 @@ fn what_would_be_lost_is_refused() {
 fn a_phased_change_is_made_of_one_change() {
     let cases: &[(&str, &str)] = &[
         ("-- nothing\n", "m/2_rename.sql changes nothing"),
-        ("ALTER TABLE orders DROP COLUMN old_status;", "no recipe for what m/2_rename.sql does\nthe recipes are: rename-column"),
+        (
+            "ALTER TABLE orders DROP COLUMN old_status;",
+            "no recipe for what m/2_rename.sql does\nthe recipes are: rename-column",
+        ),
         (
             "ALTER TABLE orders RENAME COLUMN old_status TO new_status;\nALTER TABLE orders ADD COLUMN c int;",
             "m/2_rename.sql:2: `ADD COLUMN c int` is in the way",
@@ -314,7 +372,8 @@ fn a_phased_change_is_made_of_one_change() {
         ("ALTER TABEL orders;", "m/2_rename.sql:1: cannot read this statement"),
     ];
     for (rename, expected) in cases {
-        let error = rewrite(Dialect::Postgres, "CREATE TABLE orders (id int, old_status text);", rename, None).unwrap_err();
+        let error =
+            rewrite(Dialect::Postgres, "CREATE TABLE orders (id int, old_status text);", rename, None).unwrap_err();
         assert!(error.starts_with(expected), "{rename}\nexpected {expected}\n     got {error}");
     }
     // What a tool needs around it falls away.
@@ -345,7 +404,10 @@ fn names_are_quoted_and_cut_as_the_server_reads_them() {
     let expand = file(&files, "expand.sql");
     assert!(expand.contains("ALTER TABLE app.\"Order\" ADD COLUMN \"New\" text;"), "{expand}");
     assert!(expand.contains("CREATE FUNCTION app.\"Order_New_sync\"()"), "{expand}");
-    assert!(expand.contains("CREATE TRIGGER \"zzz_Order_New_sync\" BEFORE INSERT OR UPDATE ON app.\"Order\""), "{expand}");
+    assert!(
+        expand.contains("CREATE TRIGGER \"zzz_Order_New_sync\" BEFORE INSERT OR UPDATE ON app.\"Order\""),
+        "{expand}"
+    );
 
     let (table, column) = ("t".repeat(40), "ü".repeat(20));
     for (dialect, limit) in [(Dialect::Postgres, 63), (Dialect::Mysql, 64), (Dialect::Sqlite, 63)] {
