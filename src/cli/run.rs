@@ -8,6 +8,7 @@ use super::target::{self, Target};
 use super::{Context, block_on};
 use crate::database;
 use crate::error::{Error, Kind, Result, exit_code};
+use crate::gate::{Judgement, Verdict};
 use crate::plan::Phase;
 use crate::report::progress::Progress;
 use crate::run::{self, HeldBy, Lease, Ledger, Outcome, Request};
@@ -76,8 +77,11 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
     let _ = ledger.release(&mut session, &lease).await;
     Ok(match outcome? {
         Outcome::Finished => exit_code::CLEAN,
-        Outcome::Waiting(_) => {
+        Outcome::Waiting(judgements) => {
             context.say("waiting at a gate: run the same command again, or with --wait\n");
+            for judgement in &judgements {
+                context.say(&what_opens(judgement));
+            }
             exit_code::WAITING
         }
         Outcome::Interrupted => {
@@ -85,6 +89,20 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
             exit_code::INTERRUPTED
         }
     })
+}
+
+/// A hint on a gate that only a person can open.
+fn what_opens(judgement: &Judgement) -> String {
+    match judgement.verdict {
+        Verdict::Pending if judgement.gate == "approval" => {
+            "hint: `lockkeeper approve` with a --reason opens gate approval\n".to_string()
+        }
+        Verdict::Unknown => format!(
+            "hint: where that evidence cannot be had, `lockkeeper approve --gate {}` with a --reason stands in for it\n",
+            judgement.gate
+        ),
+        Verdict::Pass | Verdict::Pending | Verdict::Fail => String::new(),
+    }
 }
 
 /// Takes the lease; `None` when the user interrupted the wait for it.

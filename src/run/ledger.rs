@@ -3,6 +3,8 @@
 //! Invariants: nothing is written without the lease's fencing token in the same transaction; times are
 //! the server's; no URL, password or row data but key bounds gets in.
 
+mod lease;
+mod record;
 mod schema;
 mod words;
 
@@ -12,72 +14,11 @@ use crate::gate::{Approval, Judgement};
 use crate::plan::{Phase, Plan};
 use crate::sql::Dialect;
 
+pub use lease::{HeldBy, Lease};
+pub use record::{PlanRecord, State, StepRecord};
+use record::{optional, record, string};
 use words::Words;
 pub(crate) use words::parameters;
-
-use super::Trouble;
-
-/// Where a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    Pending,
-    /// Begun: it may or may not have taken effect, its probe tells.
-    Running,
-    Done,
-}
-
-impl State {
-    /// The word in the ledger and in `status`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Done => "done",
-        }
-    }
-}
-
-/// What the ledger remembers of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepRecord {
-    pub id: String,
-    pub phase: String,
-    pub state: State,
-    /// The key up to which a backfill is committed.
-    pub last_key: Option<String>,
-    /// The greatest key when the backfill began; later rows are the sync triggers' business.
-    pub final_key: Option<String>,
-    pub rows_done: u64,
-    pub rows_total: Option<u64>,
-    pub problem: Option<String>,
-    /// UTC, to the second.
-    pub started_at: Option<String>,
-    pub finished_at: Option<String>,
-}
-
-/// What the ledger remembers of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanRecord {
-    pub name: String,
-    pub digest: String,
-    pub started_at: Option<String>,
-    pub finished_at: Option<String>,
-}
-
-/// The right to write, until another runner takes it over: its token grows with every holder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    pub holder: String,
-    pub token: i64,
-}
-
-/// Who holds the lease when it was not to be had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldBy {
-    pub holder: String,
-    /// UTC, to the second.
-    pub until: String,
-}
 
 /// The ledger of one database.
 #[derive(Debug, Clone)]
@@ -122,66 +63,6 @@ impl Ledger {
         values: &[Value],
     ) -> Result<Vec<Vec<Value>>, DatabaseError> {
         session.query(&self.words.fill(sql), values).await
-    }
-
-    /// Takes the lease when it is free, expired, our own, or held by `dead`, a holder known to be gone.
-    pub async fn acquire<S: Session>(
-        &self,
-        session: &mut S,
-        holder: &str,
-        dead: Option<&str>,
-    ) -> Result<Result<Lease, HeldBy>, DatabaseError> {
-        let taken = self
-            .execute(
-                session,
-                "UPDATE {prefix}lease SET holder = ?, token = token + 1, held_until = {lease_end} \
-                 WHERE id = 1 AND (held_until <= {now} OR holder = ? OR holder = ?)",
-                &[text(holder), text(holder), text(dead.unwrap_or(holder))],
-            )
-            .await?;
-        let until = self.words.time_text("held_until");
-        let rows = self
-            .query(session, &format!("SELECT holder, token, {until} FROM {{prefix}}lease WHERE id = 1"), &[])
-            .await?;
-        let (current, token, until) = match rows.first().map(Vec::as_slice) {
-            Some([Value::Text(current), Value::Int(token), Value::Text(until)]) => {
-                (current.clone(), *token, until.clone())
-            }
-            _ => (String::new(), 0, String::new()),
-        };
-        Ok(if taken == 1 {
-            Ok(Lease { holder: holder.to_string(), token })
-        } else {
-            Err(HeldBy { holder: current, until })
-        })
-    }
-
-    /// Lives on for another half minute; false when somebody else has the lease.
-    pub async fn renew<S: Session>(&self, session: &mut S, lease: &Lease) -> Result<bool, DatabaseError> {
-        let renewed = self
-            .execute(
-                session,
-                "UPDATE {prefix}lease SET held_until = {lease_end} WHERE id = 1 AND token = ?",
-                &[Value::Int(lease.token)],
-            )
-            .await?;
-        Ok(renewed == 1)
-    }
-
-    /// Gives the lease back, so that the next runner need not wait for its end.
-    pub async fn release<S: Session>(&self, session: &mut S, lease: &Lease) -> Result<(), DatabaseError> {
-        self.execute(
-            session,
-            "UPDATE {prefix}lease SET holder = '', held_until = {now} WHERE id = 1 AND token = ?",
-            &[Value::Int(lease.token)],
-        )
-        .await?;
-        Ok(())
-    }
-
-    /// Inside a transaction that writes: stops it when another runner has taken over.
-    pub(super) async fn fence<S: Session>(&self, session: &mut S, lease: &Lease) -> Result<(), Trouble> {
-        if self.renew(session, lease).await? { Ok(()) } else { Err(Trouble::LeaseLost) }
     }
 
     /// What is known of a plan.
@@ -488,41 +369,4 @@ fn text(value: &str) -> Value {
 
 fn integer(value: u64) -> Value {
     Value::Int(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
-fn optional(row: &[Value], column: usize) -> Option<String> {
-    match row.get(column) {
-        Some(Value::Text(text)) => Some(text.clone()),
-        _ => None,
-    }
-}
-
-fn string(row: &[Value], column: usize) -> String {
-    optional(row, column).unwrap_or_default()
-}
-
-fn count(row: &[Value], column: usize) -> Option<u64> {
-    match row.get(column) {
-        Some(Value::Int(number)) => u64::try_from(*number).ok(),
-        _ => None,
-    }
-}
-
-fn record(row: &[Value]) -> StepRecord {
-    StepRecord {
-        id: string(row, 0),
-        phase: string(row, 1),
-        state: match string(row, 2).as_str() {
-            "done" => State::Done,
-            "running" => State::Running,
-            _ => State::Pending,
-        },
-        last_key: optional(row, 3),
-        final_key: optional(row, 4),
-        rows_done: count(row, 5).unwrap_or(0),
-        rows_total: count(row, 6),
-        problem: optional(row, 7),
-        started_at: optional(row, 8),
-        finished_at: optional(row, 9),
-    }
 }
