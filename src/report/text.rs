@@ -9,6 +9,7 @@ use miette::{
 
 use crate::history::History;
 use crate::lint::{Finding, Outcome, Severity};
+use crate::sql::line_column;
 
 /// The findings with their source, the notes, and the summary as the last line.
 pub fn lint(history: &History, outcome: &Outcome, color: bool) -> String {
@@ -144,21 +145,26 @@ impl SourceCode for Source<'_> {
         lines_before: usize,
         _lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
-        let exact = self.text.read_span(span, 0, 0)?;
-        let (mut start, mut end, mut column) = (span.offset(), span.offset() + span.len(), exact.column());
+        let (mut start, mut end) = (span.offset(), span.offset() + span.len());
+        if !self.text.is_char_boundary(start) || !self.text.is_char_boundary(end) {
+            return Err(MietteError::OutOfBounds);
+        }
+        let (line, column) = line_column(self.text, start);
+        let (line, mut column) = (line - 1, column - 1);
         if lines_before > 0 {
             // The lines of the span and no others: the place above them was asked for without context.
             start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
             end = self.text[end..].find('\n').map_or(self.text.len(), |at| end + at);
             column = 0;
         }
+        let lines = self.text[start..end].matches('\n').count();
         Ok(Box::new(MietteSpanContents::new_named(
             self.path.to_string(),
             &self.text.as_bytes()[start..end],
             (start, end - start).into(),
-            exact.line(),
+            line,
             column,
-            exact.line_count(),
+            lines,
         )))
     }
 }
