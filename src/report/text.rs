@@ -154,7 +154,7 @@ impl SourceCode for Source<'_> {
         if lines_before > 0 {
             // The lines of the span and no others: the place above them was asked for without context.
             start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-            end = self.text[end..].find('\n').map_or(self.text.len(), |at| end + at);
+            end = self.text[end..].find(['\r', '\n']).map_or(self.text.len(), |at| end + at);
             column = 0;
         }
         let lines = self.text[start..end].matches('\n').count();

@@ -8,6 +8,7 @@ mod database;
 mod gates;
 mod plan;
 mod recipes;
+mod lint;
 mod rules;
 mod servers;
 mod temporary;

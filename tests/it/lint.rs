@@ -1,0 +1,159 @@
+//! Histories to findings: order, phases, layouts, and what comments allow. The rules themselves are tested by their pages.
+
+use crate::cli::run;
+
+/// `rule line` of every finding, then the notes and the summary.
+fn lint(dialect: &str, files: &[(&str, &str)]) -> String {
+    let output = run(files, &["lint", "--dialect", dialect, "--format", "json", "db"]);
+    let stdout = output.split_once("----- stdout -----\n").unwrap().1.split_once("----- stderr -----").unwrap().0;
+    let mut shown = String::new();
+    for line in stdout.lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        if object["type"] == "finding" {
+            let text = |key: &str| object[key].as_str().unwrap().to_string();
+            shown += &format!("{}:{} {}\n", text("path"), object["line"], text("rule"));
+        } else {
+            for note in object["notes"].as_array().unwrap() {
+                shown += &format!("note: {}\n", note.as_str().unwrap());
+            }
+            shown += &format!("{} files, {} suppressed\n", object["files"], object["suppressed"]);
+        }
+    }
+    shown
+}
+
+#[test]
+fn migrations_run_in_the_order_of_their_numbers() {
+    let files = [
+        ("db/10_wider.sql", "ALTER TABLE orders ALTER COLUMN status TYPE varchar(40);"),
+        ("db/2_create.sql", "CREATE TABLE orders (id bigint, status varchar(20));"),
+        ("db/11_narrower.sql", "ALTER TABLE orders ALTER COLUMN status TYPE varchar(30);"),
+    ];
+    insta::assert_snapshot!(lint("postgres", &files), @r#"
+    db/11_narrower.sql:1 change-column-type
+    3 files, 0 suppressed
+    "#);
+}
+
+#[test]
+fn a_phased_change_is_judged_by_phase() {
+    let files = [
+        ("db/1_status/expand.sql", "ALTER TABLE orders ADD COLUMN b text;\nALTER TABLE orders DROP COLUMN c;"),
+        ("db/1_status/backfill.sql", "UPDATE orders SET b = a;\nUPDATE orders SET d = a;"),
+        ("db/1_status/contract.sql", "ALTER TABLE orders DROP COLUMN a;\nUPDATE orders SET d = b;"),
+        ("db/1_status/revert.sql", "ALTER TABLE orders DROP COLUMN b;"),
+        ("db/1_status/verify.sql", "SELECT 1 FROM orders WHERE b IS DISTINCT FROM a;"),
+        ("db/2_after.sql", "ALTER TABLE orders DROP COLUMN b;"),
+    ];
+    insta::assert_snapshot!(lint("postgres", &files), @r#"
+    db/1_status/expand.sql:2 drop-column
+    db/1_status/contract.sql:2 update-unbatched
+    db/2_after.sql:1 drop-column
+    note: 2 files (`db/1_status/revert.sql`, ...) of phased changes not linted: no phase runs them
+    4 files, 0 suppressed
+    "#);
+}
+
+#[test]
+fn what_undoes_a_migration_is_counted_and_not_judged() {
+    let drop = "DROP TABLE orders;";
+    let files = [
+        ("db/1/up.sql", "SELECT 1;"),
+        ("db/1/down.sql", drop),
+        ("db/2.down.sql", drop),
+        ("db/V3__a.sql", "SELECT 1;"),
+        ("db/U3__a.sql", drop),
+        ("db/U4__unversioned.sql", drop),
+        ("db/5_goose.sql", "-- +goose Up\nSELECT 1;\n-- +goose Down\nDROP TABLE orders;"),
+        ("db/.hidden/6.sql", drop),
+    ];
+    insta::assert_snapshot!(lint("postgres", &files), @r#"
+    db/U4__unversioned.sql:1 drop-table
+    note: 3 files (`db/1/down.sql`, ...) not linted: made to undo a migration
+    note: `db/5_goose.sql` is linted up to line 3, where its down section begins
+    4 files, 0 suppressed
+    "#);
+}
+
+#[test]
+fn a_table_is_new_in_its_own_migration_only() {
+    let files = [
+        ("db/1.sql", "CREATE TABLE a (id int);\nALTER TABLE a DROP COLUMN id;"),
+        (
+            "db/2.sql",
+            "CREATE TABLE b (id int);\nALTER TABLE a RENAME TO c;\nALTER TABLE c DROP COLUMN x;\nDROP TABLE b;",
+        ),
+        ("db/3.sql", "DROP TABLE IF EXISTS b;\nCREATE TABLE b (id int);\nCREATE INDEX i ON b (id);"),
+        ("db/4.sql", "CREATE TABLE IF NOT EXISTS b (id int);\nCREATE INDEX j ON b (id);"),
+    ];
+    insta::assert_snapshot!(lint("postgres", &files), @r#"
+    db/2.sql:2 rename-table
+    db/2.sql:3 drop-column
+    db/3.sql:1 drop-table
+    db/4.sql:2 create-index-blocking
+    4 files, 0 suppressed
+    "#);
+}
+
+#[test]
+fn a_comment_allows_its_own_statement_only() {
+    let files = [(
+        "db/1.sql",
+        "-- lockkeeper: allow drop-table: never released\n\
+         DROP TABLE a;\n\
+         DROP TABLE b;\n\
+         DROP TABLE c; -- lockkeeper: allow drop-table: never released\n\
+         ALTER TABLE d -- lockkeeper: allow drop-column, rename-column: never released\n\
+         DROP COLUMN x,\n\
+         ADD CHECK (y > 0);\n\
+         -- lockkeeper: allow drop-table\n\
+         DROP TABLE e;\n",
+    )];
+    insta::assert_snapshot!(lint("postgres", &files), @r#"
+    db/1.sql:3 drop-table
+    db/1.sql:5 unused-suppression
+    db/1.sql:7 add-check-blocking
+    db/1.sql:8 suppression-without-reason
+    db/1.sql:9 drop-table
+    1 files, 3 suppressed
+    "#);
+}
+
+#[test]
+fn a_suppression_of_a_rule_that_is_off_is_no_finding() {
+    let files = [
+        ("db/1.sql", "-- lockkeeper: allow drop-table: never released\nDROP TABLE a;"),
+        ("lockkeeper.toml", "[lint.rules]\ndrop-table = \"off\"\n"),
+    ];
+    insta::assert_snapshot!(lint("postgres", &files), @r"1 files, 1 suppressed");
+}
+
+#[test]
+fn a_file_is_judged_once_however_often_it_is_named() {
+    let output = run(
+        &[("db/10.sql", "DROP TABLE a;"), ("db/9.sql", "SELECT 1;")],
+        &["lint", "--dialect", "sqlite", "db", "db/10.sql", "db"],
+    );
+    assert!(output.contains("1 finding (1 deny) in 2 files, 2 statements"), "{output}");
+}
+
+#[test]
+fn what_a_span_points_at_is_the_clause() {
+    let files = [("db/1.sql", "\u{feff}ALTER TABLE \"Bücher\"\r\n\tADD COLUMN a int,\r\n\tDROP COLUMN größe;\r\n")];
+    insta::assert_snapshot!(run(&files, &["lint", "--dialect", "postgres", "db"]), @r#"
+    exit code: 1
+    ----- stdout -----
+    drop-column
+
+      × `Bücher.größe` is dropped: every query of the running version that names it fails, and its values are gone
+       ╭─[db/1.sql:3:2]
+     3 │     DROP COLUMN größe;
+       ·     ─────────────────
+       ╰────
+      help: release a version that does not use it, then drop it in a contract phase, when no process of the old one is left
+      lock: ACCESS EXCLUSIVE on `Bücher`: blocks reads and writes only for a moment, but whoever comes after it queues behind it
+
+    1 finding (1 deny) in 1 file, 1 statement
+    ----- stderr -----
+    "#);
+}
