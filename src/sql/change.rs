@@ -54,7 +54,7 @@ pub struct Column {
 pub struct Constraint {
     pub name: Option<String>,
     pub kind: ConstraintKind,
-    /// PostgreSQL's NOT VALID: existing rows are not scanned.
+    /// PostgreSQL's NOT VALID: existing rows are not scanned. NOT ENFORCED scans none either.
     pub not_valid: bool,
     /// PostgreSQL's USING INDEX: the index exists already.
     pub using_index: Option<String>,

@@ -11,5 +11,6 @@ mod recipes;
 mod lint;
 mod rules;
 mod servers;
+mod sql;
 mod temporary;
 mod tidy;

@@ -20,6 +20,17 @@ impl<'a> Cursor<'a> {
         Self { source, tokens, last: tokens.last().map_or(0..0, |token| token.range.clone()) }
     }
 
+    /// A cursor over a part of the same statement; where it holds nothing, complaints point here.
+    pub(super) fn within(&self, tokens: &'a [Token]) -> Self {
+        let last = tokens.last().map_or_else(|| self.here(), |token| token.range.clone());
+        Self { source: self.source, tokens, last }
+    }
+
+    /// The next token's place, or at the end the last one's.
+    fn here(&self) -> Range<usize> {
+        self.tokens.first().map_or_else(|| self.last.clone(), |token| token.range.clone())
+    }
+
     /// The next token in upper case, or nothing at the end.
     pub(super) fn peek(&self) -> String {
         self.tokens.first().map(|token| token.text(self.source).to_ascii_uppercase()).unwrap_or_default()
@@ -112,13 +123,11 @@ impl<'a> Cursor<'a> {
 
     /// The complaint that something else stands here.
     pub(super) fn expected(&self, what: &str) -> Unread {
-        match self.tokens.first() {
-            Some(token) => Unread {
-                range: token.range.clone(),
-                reason: format!("expected {what}, found `{}`", first_line(token.text(self.source))),
-            },
-            None => Unread { range: self.last.clone(), reason: format!("expected {what}, found the end") },
-        }
+        let reason = match self.tokens.first() {
+            Some(token) => format!("expected {what}, found `{}`", first_line(token.text(self.source))),
+            None => format!("expected {what}, found the end"),
+        };
+        Unread { range: self.here(), reason }
     }
 
     /// Takes one token, or one whole group.
@@ -147,15 +156,18 @@ impl<'a> Cursor<'a> {
         &all[..all.len() - self.tokens.len()]
     }
 
-    /// Cuts what is left at its commas outside parentheses.
-    pub(super) fn comma_separated(&self) -> Vec<&'a [Token]> {
+    /// Cuts what is left at its commas outside parentheses. Behind a last comma there is one more
+    /// part, an empty one.
+    pub(super) fn comma_separated(&self) -> Vec<Cursor<'a>> {
         let mut rest = self.clone();
         let mut parts = Vec::new();
-        while !rest.tokens.is_empty() {
-            parts.push(rest.until(&[","]));
-            rest.bump();
+        loop {
+            let part = rest.until(&[","]);
+            parts.push(rest.within(part));
+            if !rest.eat(",") {
+                return parts;
+            }
         }
-        parts
     }
 }
 

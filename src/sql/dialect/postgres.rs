@@ -27,8 +27,9 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Un
     let source = Source { file, piece };
     let parse = SourceFile::parse(&source.parsable());
     if let Some(error) = parse.errors().first() {
-        let at = piece.range.start + usize::from(error.range().start());
-        return Err(Unread { range: source.token_at(at), reason: lower_case(error.message()) });
+        let range = source.token_at(piece.range.start + usize::from(error.range().start()));
+        let reason = reason(error.message(), &file[range.clone()]);
+        return Err(Unread { range, reason });
     }
     let tree = parse.tree();
     let Some(statement) = tree.stmts().next() else {
@@ -36,6 +37,9 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Un
     };
     let mut clauses = query::in_with(&source, &statement);
     clauses.extend(lower(&source, &statement));
+    if clauses.is_empty() {
+        return Err(Unread { range: piece.range.clone(), reason: "expected an action".into() });
+    }
     Ok(clauses)
 }
 
@@ -145,7 +149,7 @@ impl Source<'_> {
                     let body = token.range.start + quote..token.range.end - quote;
                     replace(body.clone(), &" ".repeat(body.len()));
                 }
-                Kind::Word if is(0, "alter") && self.is_unknown_attribute(at) => {
+                Kind::Word if self.starts_unknown_attribute(at) || at > 0 && self.starts_unknown_attribute(at - 1) => {
                     replace(token.range.clone(), &" ".repeat(source.len()));
                 }
                 Kind::Word => {
@@ -160,16 +164,14 @@ impl Source<'_> {
     }
 
     /// `STORAGE main` and `COMPRESSION lz4` in ADD COLUMN, which the parser knows only in CREATE TABLE.
-    fn is_unknown_attribute(&self, at: usize) -> bool {
+    fn starts_unknown_attribute(&self, at: usize) -> bool {
         let is = |at: usize, words: &[&str]| {
             self.piece.tokens.get(at).is_some_and(|token| words.iter().any(|word| token.is_word(self.file, word)))
         };
-        let starts = |at: usize| {
-            is(at, &["storage", "compression"])
-                && is(at + 1, &["plain", "external", "extended", "main", "default", "pglz", "lz4"])
-                && !is(at.wrapping_sub(1), &["set", "add", "column", "exists"])
-        };
-        starts(at) || at > 0 && starts(at - 1)
+        is(0, &["alter"])
+            && is(at, &["storage", "compression"])
+            && is(at + 1, &["plain", "external", "extended", "main", "default", "pglz", "lz4"])
+            && !is(at.wrapping_sub(1), &["set", "add", "column", "exists"])
     }
 
     fn kind(&self) -> String {
@@ -240,12 +242,19 @@ fn identifier(node: &SyntaxNode) -> String {
     name
 }
 
-/// The parser's sentence as a fragment.
-fn lower_case(message: &str) -> String {
-    let message = message.trim_end_matches('.');
-    let shouted = message.chars().nth(1).is_some_and(char::is_uppercase);
-    match message.chars().next() {
-        Some(first) if !shouted => first.to_lowercase().chain(message.chars().skip(1)).collect(),
-        _ => message.to_string(),
-    }
+/// The parser's sentence as a fragment, in the user's words: `found` is the token at its place.
+fn reason(message: &str, found: &str) -> String {
+    let message = message.trim_end_matches('.').split_once(", found ").map_or(message, |(expected, _)| expected);
+    let words = message.split(' ').map(|word| match word.trim_end_matches(',') {
+        "R_PAREN" => "`)`".to_string(),
+        "L_PAREN" => "`(`".to_string(),
+        "COMMA" => "`,`".to_string(),
+        "EQ" => "`=`".to_string(),
+        _ => word.replace("_KW", ""),
+    });
+    let text = words.collect::<Vec<_>>().join(" ");
+    let found = found.lines().next().unwrap_or_default();
+    let text = if text.starts_with("expected ") { format!("{text}, found `{found}`") } else { text };
+    let capital = text.starts_with(char::is_uppercase) && text.chars().nth(1).is_some_and(char::is_lowercase);
+    if capital { text[..1].to_lowercase() + &text[1..] } else { text }
 }

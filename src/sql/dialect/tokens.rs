@@ -153,8 +153,8 @@ impl<'a> Statement<'a> {
     fn rename_tables(mut self) -> Result<Vec<Clause>, Unread> {
         self.cursor.eat("IF EXISTS");
         let mut clauses = Vec::new();
-        for part in self.cursor.comma_separated() {
-            let mut cursor = Cursor::new(self.cursor.source, part);
+        for mut cursor in self.cursor.comma_separated() {
+            let part = cursor.tokens;
             let table = cursor.need_name("a table")?;
             cursor.until(&["TO"]);
             cursor.need("TO")?;
@@ -162,9 +162,6 @@ impl<'a> Statement<'a> {
             cursor.need_end()?;
             let range = range_of(part).unwrap_or_default();
             clauses.push(Clause { range, change: Change::RenameTable { table, to } });
-        }
-        if clauses.is_empty() {
-            return Err(self.cursor.expected("a table"));
         }
         Ok(clauses)
     }

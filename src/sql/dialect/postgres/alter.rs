@@ -6,6 +6,7 @@ use squawk_syntax::ast::{self, AlterColumnOption, AlterTableAction, AstChildren,
 
 use super::{Source, clause, identifier, name_of, table};
 use crate::sql::change::{Change, Name};
+use crate::sql::dialect::filter;
 use crate::sql::statement::Clause;
 
 /// Each action is a clause of its own.
@@ -21,9 +22,21 @@ pub(super) fn table(
         let change = lower(source, &table, action).unwrap_or_else(|| Change::Other {
             kind: clause::action_kind(source.file, source.tokens(action.syntax())),
         });
-        Clause { range: extent(source, action, actions.get(at + 1)), change }
+        let range = extent(source, action, actions.get(at + 1));
+        Clause { change: with_unknown_attributes(source, &range, change), range }
     };
     actions.iter().enumerate().map(lower).collect()
+}
+
+/// The column attributes that the parser was not shown.
+fn with_unknown_attributes(source: &Source<'_>, range: &Range<usize>, mut change: Change) -> Change {
+    if let Change::AddColumn { column, .. } = &mut change {
+        let tokens = source.piece.tokens.iter().enumerate().filter(|(_, token)| range.contains(&token.range.start));
+        let starts = tokens.filter(|(at, _)| source.starts_unknown_attribute(*at));
+        let texts = starts.filter_map(|(at, _)| filter::text_of(source.file, &source.piece.tokens[at..at + 2]));
+        column.attributes.extend(texts);
+    }
+    change
 }
 
 /// From an action's first token to before the comma of the next one, or to the end.

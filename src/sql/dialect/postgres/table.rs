@@ -126,9 +126,13 @@ pub(super) fn constraint(source: &Source<'_>, it: &Tree) -> Option<Constraint> {
     Some(Constraint {
         name: it.constraint_name().map(|name| identifier(name.syntax())),
         kind,
-        not_valid: it.is_not_valid(),
+        not_valid: it.is_not_valid() || it.constraint_options().any(is_not_enforced),
         using_index: using_index.and_then(|it| it.index_ref()).map(|it| name_of(it.syntax()).name),
     })
+}
+
+fn is_not_enforced(option: ast::ConstraintOption) -> bool {
+    matches!(option, ast::ConstraintOption::NotEnforced(_))
 }
 
 fn key_columns(parameters: Option<ast::IndexParameters>) -> Vec<String> {

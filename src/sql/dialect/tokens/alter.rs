@@ -77,7 +77,7 @@ fn takes_the_rest(cursor: &Cursor<'_>) -> bool {
 
 /// Lowers one action; most are one clause, some are several.
 fn action(statement: &Statement<'_>, table: &Name, tokens: &[Token], clauses: &mut Vec<Clause>) -> Result<(), Unread> {
-    let mut cursor = Cursor::new(statement.cursor.source, tokens);
+    let mut cursor = statement.cursor.within(tokens);
     let Some(range) = range_of(tokens) else { return Err(statement.cursor.expected("an action")) };
     let table = table.clone();
     let changes = match cursor.peek().as_str() {
@@ -192,11 +192,10 @@ fn add_columns(
     clauses: &mut Vec<Clause>,
 ) -> Result<(), Unread> {
     cursor.eat("COLUMN");
-    let group = Cursor::new(cursor.source, cursor.need_group()?);
+    let group = cursor.need_group()?;
     cursor.need_end()?;
-    for part in group.comma_separated() {
-        let mut item = Cursor::new(group.source, part);
-        let range = range_of(part).ok_or_else(|| group.expected("a column"))?;
+    for mut item in cursor.within(group).comma_separated() {
+        let range = range_of(item.tokens).ok_or_else(|| item.expected("a column"))?;
         let change = if key::begins(statement.dialect, &item) {
             add_key(statement, table.clone(), &mut item)?
         } else {

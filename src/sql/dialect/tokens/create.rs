@@ -97,9 +97,7 @@ fn table(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
     let listed = statement.cursor.at("(") && !statement.cursor.at("( LIKE") && !statement.cursor.at("( SELECT");
     if listed {
         let group = statement.cursor.need_group()?;
-        let group = Cursor::new(statement.cursor.source, group);
-        for part in group.comma_separated() {
-            let mut item = Cursor::new(group.source, part);
+        for mut item in statement.cursor.within(group).comma_separated() {
             if statement.dialect == Dialect::Mysql && item.at("PERIOD FOR") {
                 continue;
             }
@@ -118,9 +116,6 @@ fn table(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
                 }
             }
             item.need_end()?;
-        }
-        if columns.is_empty() && constraints.is_empty() && indexes.is_empty() {
-            return Err(statement.cursor.expected("a column"));
         }
         if statement.dialect == Dialect::Sqlite {
             sqlite_options(&mut statement.cursor)?;

@@ -54,15 +54,22 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
     }
 }
 
+/// Asks sqlparser, without what of MySQL's it does not know: modifiers, and `UPDATE a, b SET`.
 fn judge(statement: &Statement<'_>) -> Result<(), Unread> {
-    let source = statement.cursor.source;
-    let is_modifier = |token: &&Token| MODIFIERS.iter().any(|word| token.is_word(source, word));
-    let skipped = statement.all[1..].iter().take_while(is_modifier).count();
-    if statement.dialect != Dialect::Mysql || skipped == 0 {
-        return sqlparser::statement(source, statement.all, statement.dialect);
+    let (source, all) = (statement.cursor.source, statement.all);
+    if statement.dialect != Dialect::Mysql {
+        return sqlparser::statement(source, all, statement.dialect);
     }
-    let kept = [&statement.all[..1], &statement.all[1 + skipped..]].concat();
-    sqlparser::statement(source, &kept, statement.dialect)
+    let is_modifier = |token: &&Token| MODIFIERS.iter().any(|word| token.is_word(source, word));
+    let skipped = 1 + all[1..].iter().take_while(is_modifier).count();
+    let mut rest = Cursor::new(source, &all[skipped..]);
+    let mut kept = vec![&all[..1]];
+    if all[0].is_word(source, "update") {
+        kept.push(rest.until(&[",", "SET"]));
+        rest.until(&["SET"]);
+    }
+    kept.push(rest.tokens);
+    sqlparser::statement(source, &kept.concat(), statement.dialect)
 }
 
 /// Reads what follows UPDATE and its modifiers; `alone` if there are none, and no WITH.
@@ -73,8 +80,8 @@ fn update(cursor: &mut Cursor<'_>, alone: bool) -> Result<Change, Unread> {
     cursor.need("SET")?;
     let assigned = cursor.until(&["FROM", "WHERE", "RETURNING", "ORDER BY", "LIMIT"]);
     let mut set = Vec::new();
-    for part in Cursor::new(cursor.source, assigned).comma_separated() {
-        plain &= assignment(cursor.source, part, &mut set)?;
+    for part in cursor.within(assigned).comma_separated() {
+        plain &= assignment(part, &mut set)?;
     }
     if cursor.at("FROM") {
         plain = false;
@@ -91,12 +98,12 @@ fn update(cursor: &mut Cursor<'_>, alone: bool) -> Result<Change, Unread> {
 
 /// `a = 1` or `t.a = 1`; of `(a, b) = ...` the columns are known, the expressions are not, and the
 /// answer is that the statement is not plain.
-fn assignment(source: &str, tokens: &[Token], set: &mut Vec<Assignment>) -> Result<bool, Unread> {
-    let mut cursor = Cursor::new(source, tokens);
+fn assignment(mut cursor: Cursor<'_>, set: &mut Vec<Assignment>) -> Result<bool, Unread> {
+    let source = cursor.source;
     if let Some(columns) = cursor.group() {
         let expression = text_of(source, cursor.tokens).unwrap_or_default();
-        for part in Cursor::new(source, columns).comma_separated() {
-            let column = Cursor::new(source, part).need_identifier("a column")?;
+        for mut part in cursor.within(columns).comma_separated() {
+            let column = part.need_identifier("a column")?;
             set.push(Assignment { column, expression: expression.clone() });
         }
         return Ok(false);

@@ -32,12 +32,12 @@ pub(super) fn key(statement: &Statement<'_>, cursor: &mut Cursor<'_>) -> Result<
         true => Some(cursor.need_identifier("a constraint's name")?),
         false => None,
     };
+    let mut not_valid = false;
     let kind = if cursor.eat("CHECK") {
         let inner = cursor.need_group()?;
         statement.expression(inner)?;
-        if !cursor.eat("NOT ENFORCED") {
-            cursor.eat("ENFORCED");
-        }
+        not_valid = cursor.eat("NOT ENFORCED");
+        cursor.eat("ENFORCED");
         ConstraintKind::Check { expression: text_of(cursor.source, inner).unwrap_or_default() }
     } else if cursor.eat("FOREIGN KEY") {
         cursor.eat("IF NOT EXISTS");
@@ -58,7 +58,7 @@ pub(super) fn key(statement: &Statement<'_>, cursor: &mut Cursor<'_>) -> Result<
     };
     index_options(cursor);
     conflict_clause(cursor);
-    Ok(Key::Constraint(Constraint { name, kind, not_valid: false, using_index: None }))
+    Ok(Key::Constraint(Constraint { name, kind, not_valid, using_index: None }))
 }
 
 /// MySQL's `UNIQUE` without CONSTRAINT is an index by name; SQLite knows it only as a constraint.
@@ -114,17 +114,17 @@ pub(super) fn index_options(cursor: &mut Cursor<'_>) {
 /// What the parentheses ahead hold is nothing but names.
 pub(super) fn names_alone(cursor: &Cursor<'_>) -> bool {
     let group = cursor.clone().group().unwrap_or_default();
-    Cursor::new(cursor.source, group).comma_separated().iter().all(|part| part.len() == 1)
+    cursor.within(group).comma_separated().iter().all(|part| part.tokens.len() == 1)
 }
 
 /// Takes the parenthesised columns of an index: plain ones by name, expressions by their source.
 pub(super) fn columns(statement: &Statement<'_>, cursor: &mut Cursor<'_>) -> Result<Vec<String>, Unread> {
     let source = cursor.source;
-    let group = Cursor::new(source, cursor.need_group()?);
+    let group = cursor.need_group()?;
     let mut columns = Vec::new();
-    for part in group.comma_separated() {
-        let part = without_order(source, part);
-        let mut item = Cursor::new(source, part);
+    for mut item in cursor.within(group).comma_separated() {
+        item.tokens = without_order(source, item.tokens);
+        let part = item.tokens;
         let name = item.identifier();
         if statement.dialect == Dialect::Mysql && name.is_some() {
             // The length of a prefix: `a(10)`.
@@ -137,11 +137,11 @@ pub(super) fn columns(statement: &Statement<'_>, cursor: &mut Cursor<'_>) -> Res
             (Some(name), true) => unquote(&name),
             _ => {
                 statement.expression(part)?;
-                text_of(source, part).ok_or_else(|| group.expected("a column"))?
+                text_of(source, part).ok_or_else(|| item.expected("a column"))?
             }
         });
     }
-    if columns.is_empty() { Err(group.expected("a column")) } else { Ok(columns) }
+    Ok(columns)
 }
 
 fn without_order<'a>(source: &str, tokens: &'a [Token]) -> &'a [Token] {

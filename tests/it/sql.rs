@@ -1,0 +1,226 @@
+//! Reading SQL: where statements begin and end, what each clause does, and that nothing is lost or
+//! takes the process down, whatever the file holds.
+
+mod broken;
+mod forms;
+mod split;
+
+use lockkeeper::sql::{Change, Dialect, read};
+
+const PG: Dialect = Dialect::Postgres;
+const MY: Dialect = Dialect::Mysql;
+const LITE: Dialect = Dialect::Sqlite;
+
+/// A change without what is absent: `AddColumn { table: t, column: Column { name: "c", data_type: "int" } }`.
+fn terse(change: &Change) -> String {
+    let mut text = format!("{change:?}");
+    for field in ["name", "default", "references", "schema", "using_index", "using", "table"] {
+        text = text.replace(&format!(", {field}: None"), "").replace(&format!(" {field}: None,"), "");
+    }
+    let flags =
+        ["if_exists", "if_not_exists", "concurrently", "not_null", "primary_key", "unique", "check", "generated"];
+    for flag in flags.iter().chain(&["identity", "not_valid", "partial", "temporary", "or_replace", "limited", "plain"])
+    {
+        text = text.replace(&format!(", {flag}: false"), "").replace(&format!("{flag}: true"), flag);
+    }
+    for list in ["columns", "constraints", "indexes", "filter", "attributes"] {
+        text = text.replace(&format!(", {list}: []"), "");
+    }
+    while let Some(at) = text.find("Name { name: ") {
+        let name_at = at + "Name { name: ".len();
+        let end = name_at + text[name_at..].find(" }").unwrap();
+        let name = text[name_at..end].trim_matches('"').to_string();
+        text.replace_range(at..end + 2, &name);
+    }
+    text
+}
+
+/// Each clause of a text: its source, and what it does.
+fn clauses(text: &str, dialect: Dialect) -> Vec<(String, String)> {
+    let mut clauses = Vec::new();
+    for statement in read(text, dialect) {
+        match statement.parsed {
+            Ok(parsed) => {
+                clauses.extend(parsed.iter().map(|it| (text[it.range.clone()].to_string(), terse(&it.change))))
+            }
+            Err(unread) => clauses.push((text[unread.range].to_string(), format!("unread: {}", unread.reason))),
+        }
+    }
+    clauses
+}
+
+fn check(dialect: Dialect, text: &str, expected: &[(&str, &str)]) {
+    let found = clauses(text, dialect);
+    let found: Vec<(&str, &str)> = found.iter().map(|(source, change)| (source.as_str(), change.as_str())).collect();
+    assert_eq!(found, expected, "\n{dialect}: {text}");
+}
+
+#[test]
+fn each_action_is_a_clause_of_its_own() {
+    check(
+        PG,
+        "ALTER TABLE ONLY orders /* x */ ADD COLUMN note text NOT NULL , -- why\n DROP COLUMN Old CASCADE;",
+        &[
+            (
+                "ADD COLUMN note text NOT NULL",
+                r#"AddColumn { table: orders, column: Column { name: "note", data_type: "text", not_null } }"#,
+            ),
+            ("DROP COLUMN Old CASCADE", r#"DropColumn { table: orders, column: "old" }"#),
+        ],
+    );
+    check(
+        MY,
+        "ALTER TABLE `Orders` CHANGE a b DECIMAL(10, 2) UNSIGNED NOT NULL DEFAULT '0' AFTER z, DROP PARTITION p0, p1",
+        &[
+            (
+                "CHANGE a b DECIMAL(10, 2) UNSIGNED NOT NULL DEFAULT '0' AFTER z",
+                r#"RenameColumn { table: Orders, column: "a", to: "b" }"#,
+            ),
+            (
+                "CHANGE a b DECIMAL(10, 2) UNSIGNED NOT NULL DEFAULT '0' AFTER z",
+                r#"ChangeType { table: Orders, column: "b", to: "decimal(10,2) unsigned" }"#,
+            ),
+            (
+                "CHANGE a b DECIMAL(10, 2) UNSIGNED NOT NULL DEFAULT '0' AFTER z",
+                r#"SetNotNull { table: Orders, column: "b" }"#,
+            ),
+            (
+                "CHANGE a b DECIMAL(10, 2) UNSIGNED NOT NULL DEFAULT '0' AFTER z",
+                r#"SetDefault { table: Orders, column: "b", expression: "'0'" }"#,
+            ),
+            ("DROP PARTITION p0, p1", r#"Other { kind: "ALTER TABLE DROP PARTITION" }"#),
+        ],
+    );
+    check(
+        PG,
+        "DROP TABLE IF EXISTS a, s.b; DROP TABLE c",
+        &[
+            ("a", "DropTable { table: a, if_exists }"),
+            ("s.b", r#"DropTable { table: Name { schema: Some("s"), name: "b" }, if_exists }"#),
+            ("DROP TABLE c", "DropTable { table: c }"),
+        ],
+    );
+}
+
+#[test]
+fn names_are_folded_as_the_dialect_folds_them() {
+    let long = "x".repeat(70);
+    check(
+        PG,
+        &format!("ALTER TABLE Shop.\"Orders\" RENAME COLUMN Café TO \"a\"\"b\"; DROP VIEW {long}"),
+        &[
+            (
+                "RENAME COLUMN Café TO \"a\"\"b\"",
+                r#"RenameColumn { table: Name { schema: Some("shop"), name: "Orders" }, column: "café", to: "a\"b" }"#,
+            ),
+            (&format!("DROP VIEW {long}"), &format!("DropView {{ view: {} }}", &long[..63])),
+        ],
+    );
+    check(
+        MY,
+        "ALTER TABLE `Shop`.Orders RENAME COLUMN A TO `b``c`",
+        &[(
+            "RENAME COLUMN A TO `b``c`",
+            r#"RenameColumn { table: Name { schema: Some("Shop"), name: "Orders" }, column: "A", to: "b`c" }"#,
+        )],
+    );
+    check(LITE, "DROP TABLE [Or ders]", &[("DROP TABLE [Or ders]", "DropTable { table: Or ders }")]);
+}
+
+/// The conditions of an UPDATE; those in brackets only say what is still to be done.
+fn check_filter(dialect: Dialect, text: &str, expected: &[&str]) {
+    let parsed = read(text, dialect).remove(0).parsed.unwrap();
+    let Change::Update { filter, .. } = &parsed[0].change else { panic!("{parsed:?}") };
+    let found: Vec<String> =
+        filter.iter().map(|it| if it.guard { format!("[{}]", it.text) } else { it.text.clone() }).collect();
+    assert_eq!(found, expected, "\n{dialect}: {text}");
+}
+
+#[test]
+fn conditions_are_split_at_and_and_guards_are_told_apart() {
+    for dialect in Dialect::ALL {
+        check_filter(dialect, "UPDATE t SET a = b WHERE a IS NULL AND id > 5", &["[a IS NULL]", "id > 5"]);
+        check_filter(
+            dialect,
+            "UPDATE t SET a = b WHERE (t.a IS NULL AND (c = 1 OR d = 2))",
+            &["[t.a IS NULL]", "(c = 1 OR d = 2)"],
+        );
+        check_filter(
+            dialect,
+            "UPDATE t SET a = b WHERE c BETWEEN 1 AND 2 AND b IS NULL",
+            &["c BETWEEN 1 AND 2", "b IS NULL"],
+        );
+        check_filter(
+            dialect,
+            "UPDATE t SET a = b WHERE CASE WHEN x AND y THEN z END = 1",
+            &["CASE WHEN x AND y THEN z END = 1"],
+        );
+        check_filter(dialect, "UPDATE t SET a = 1", &[]);
+    }
+    check_filter(
+        PG,
+        "UPDATE t SET a = lower(b) WHERE a IS DISTINCT FROM lower( b )",
+        &["[a IS DISTINCT FROM lower( b )]"],
+    );
+    // These are the rows that are meant, not those that are still to be done.
+    check_filter(PG, "UPDATE t SET a = 'y' WHERE a IS DISTINCT FROM 'x'", &["a IS DISTINCT FROM 'x'"]);
+    check_filter(PG, "UPDATE t SET a = 'y' WHERE a = 'x' OR b IS NULL", &["a = 'x' OR b IS NULL"]);
+    check_filter(MY, "UPDATE t SET a = b WHERE NOT (a <=> b)", &["[NOT (a <=> b)]"]);
+    check_filter(MY, "UPDATE t SET `A` = b WHERE a IS NULL", &["[a IS NULL]"]);
+    check_filter(LITE, "UPDATE t SET a = b WHERE b IS NOT a", &["[b IS NOT a]"]);
+    check_filter(LITE, "UPDATE t SET a = b WHERE a IS NOT NULL", &["a IS NOT NULL"]);
+}
+
+#[test]
+fn an_update_is_plain_when_there_is_nothing_but_set_and_where() {
+    let is_plain = |dialect: Dialect, text: &str| {
+        let parsed = read(text, dialect).remove(0).parsed.unwrap();
+        matches!(parsed.last().map(|it| &it.change), Some(Change::Update { plain: true, .. }))
+    };
+    for dialect in Dialect::ALL {
+        assert!(is_plain(dialect, "UPDATE t SET a = 1, b = coalesce(c, 'x, y') WHERE id = 1"), "{dialect}");
+        assert!(!is_plain(dialect, "UPDATE t AS x SET a = 1"), "{dialect}");
+    }
+    assert!(is_plain(PG, "UPDATE t SET (a, b) = (1, 2)"));
+    for text in [
+        "UPDATE t SET a = o.a FROM o",
+        "UPDATE ONLY t SET a = 1",
+        "UPDATE t SET a = 1 RETURNING a",
+        "UPDATE t SET a[1] = 1",
+        "UPDATE t SET (a, b) = (SELECT 1, 2)",
+        "WITH x AS (SELECT 1) UPDATE t SET a = 1",
+        "WITH x AS (UPDATE t SET a = 1 RETURNING a) SELECT 1",
+    ] {
+        assert!(!is_plain(PG, text), "{text}");
+    }
+    for text in ["UPDATE t, o SET t.a = 1", "UPDATE t SET a = 1 LIMIT 5", "UPDATE IGNORE t SET a = 1"] {
+        assert!(!is_plain(MY, text), "{text}");
+    }
+    for text in ["UPDATE OR IGNORE t SET a = 1", "UPDATE t SET a = 1 FROM o", "UPDATE t SET a = 1 RETURNING a"] {
+        assert!(!is_plain(LITE, text), "{text}");
+    }
+}
+
+#[test]
+fn a_placeholder_is_an_identifier() {
+    check(
+        MY,
+        "DROP TABLE ${schema}.t_{{ .Name }}",
+        &[(
+            "DROP TABLE ${schema}.t_{{ .Name }}",
+            r#"DropTable { table: Name { schema: Some("${schema}"), name: "t_{{ .Name }}" } }"#,
+        )],
+    );
+    // The parser wants an identifier, and gets one of the same length.
+    check(PG, "DROP TABLE ${t}", &[("DROP TABLE ${t}", "DropTable { table: __t_ }")]);
+}
+
+#[test]
+fn lines_and_columns_count_characters_from_one() {
+    let text = "a\r\näö x\n";
+    let place = |needle: &str| lockkeeper::sql::line_column(text, text.find(needle).unwrap());
+    assert_eq!(place("a"), (1, 1));
+    assert_eq!(place("x"), (2, 4));
+    assert_eq!(lockkeeper::sql::line_column(text, text.len()), (3, 1));
+    assert_eq!(lockkeeper::sql::line_column(text, 999), (3, 1));
+}
