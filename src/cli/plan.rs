@@ -125,6 +125,7 @@ fn write(output: &Path, files: &[(&'static str, String)]) -> Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    std::fs::create_dir_all(parent).map_err(failed)?;
     let draft = tempfile::Builder::new().prefix(".lockkeeper-").tempdir_in(parent).map_err(failed)?;
     let written = draft.path().join("change");
     std::fs::create_dir(&written).map_err(failed)?;

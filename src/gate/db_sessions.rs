@@ -99,11 +99,14 @@ fn decide(want: &str, counted: &[(&SessionSeen, Is, usize)]) -> (Verdict, String
         counted.iter().filter(|(_, is, _)| matches!(is, Is::Version(version) if version != want)).collect();
     if let Some((session, Is::Version(version), _)) = others.first() {
         let count: usize = others.iter().map(|(_, _, count)| count).sum();
-        let (plural, first) = if count == 1 { ("session", "") } else { ("sessions", ", first") };
-        return (
-            Verdict::Pending,
-            format!("{count} {plural} of another version than {want}{first} of {version}: {}", named(session)),
-        );
+        let because = match count {
+            1 => format!("1 session of {version} is still connected, {}", named(session)),
+            _ => format!(
+                "{count} sessions of other versions than {want} are still connected, the first of {version}, {}",
+                named(session)
+            ),
+        };
+        return (Verdict::Pending, because);
     }
     if let Some((session, is, _)) = counted.iter().find(|(_, is, _)| matches!(is, Is::Stranger | Is::Untold)) {
         let because = match is {
