@@ -3,6 +3,7 @@
 //! stdout is data, stderr is talk; whether either is coloured is decided here, once.
 
 pub mod approve;
+pub mod demo;
 pub mod explain;
 pub mod lint;
 pub mod plan;
@@ -47,6 +48,7 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Approve(approve::Args),
+    Demo(demo::Args),
     #[command(name = REAP_COMMAND, hide = true)]
     Reap(reap::Args),
 }
@@ -135,6 +137,7 @@ fn run(command: Command, context: &Context) -> Result<u8> {
         Command::Run(args) => run::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Approve(args) => approve::run(&args, context),
+        Command::Demo(args) => demo::run(&args, context),
         Command::Reap(args) => reap::run(&args, context),
     }
 }

@@ -13,5 +13,6 @@ pub mod lint;
 pub mod database;
 pub mod gate;
 pub mod run;
+pub mod demo;
 pub mod report;
 pub mod cli;

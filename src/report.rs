@@ -1,5 +1,6 @@
 //! Findings, plans, events and status as text or JSON. Only this room knows colour and JSON shapes.
 
+pub mod demo;
 pub mod json;
 pub mod plan;
 pub mod progress;

@@ -186,7 +186,7 @@ async fn keep_alive(url: String, ledger: Ledger, lease: Lease) {
 }
 
 /// A flag that ctrl-c and SIGTERM raise; the second one ends the process at once, which is as safe as a crash.
-fn stop_on_signals(context: Context) -> Arc<AtomicBool> {
+pub(super) fn stop_on_signals(context: Context) -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     tokio::spawn(async move {

@@ -5,6 +5,7 @@
 mod cli;
 mod crash;
 mod database;
+mod demo;
 mod gates;
 mod plan;
 mod recipes;
