@@ -103,6 +103,26 @@ fn each_action_is_a_clause_of_its_own() {
 }
 
 #[test]
+fn a_type_ends_before_its_attributes() {
+    let check_type = |dialect: Dialect, definition: &str, expected: &str| {
+        let text = format!("CREATE TABLE t (c {definition})");
+        let parsed = read(&text, dialect).remove(0).parsed.unwrap();
+        let Change::CreateTable { columns, .. } = &parsed[0].change else { panic!("{parsed:?}") };
+        assert_eq!(columns[0].data_type, expected, "{dialect}: {definition}");
+    };
+    check_type(MY, "TEXT CHARACTER SET utf8 NOT NULL", "text");
+    check_type(MY, "LONG VARCHAR CHARSET utf8", "long varchar");
+    check_type(MY, "NATIONAL CHARACTER VARYING (5) COLLATE utf8_bin", "national character varying(5)");
+    check_type(MY, "DOUBLE PRECISION UNSIGNED DEFAULT -1.5", "double precision unsigned");
+    check_type(MY, "ENUM ('a', 'B,c') DEFAULT 'a' COMMENT \"x\"", "enum('a','B,c')");
+    check_type(PG, "character varying ( 20 ) [] COLLATE \"C\"", "character varying(20)[]");
+    check_type(PG, "Interval day to second (3)", "interval day to second(3)");
+    check_type(PG, "Public.\"Mood\" NOT NULL", "public.\"Mood\"");
+    check_type(LITE, "UNSIGNED BIG INT NOT NULL", "unsigned big int");
+    check_type(LITE, "PRIMARY KEY", "");
+}
+
+#[test]
 fn names_are_folded_as_the_dialect_folds_them() {
     let long = "x".repeat(70);
     check(

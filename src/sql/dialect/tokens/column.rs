@@ -22,7 +22,7 @@ fn data_type(dialect: Dialect, cursor: &mut Cursor<'_>) -> Result<String, Unread
     let start = cursor.tokens;
     if dialect == Dialect::Mysql {
         cursor.need_identifier("a type")?;
-        while TYPE_WORDS.contains(&cursor.peek().as_str()) {
+        while TYPE_WORDS.contains(&cursor.peek().as_str()) && !cursor.at("CHARACTER SET") && !cursor.at("CHAR SET") {
             cursor.bump();
         }
         cursor.group();
