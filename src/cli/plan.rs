@@ -102,7 +102,7 @@ fn rewrite(args: &Args, dialect: Option<Dialect>, context: &Context) -> Result<(
     let mut text = String::new();
     let plan = if args.output.is_some() {
         write(&output, &rewritten.draft.files)?;
-        context.say(&format!("wrote {}\n", output.display()));
+        context.say(&format!("wrote {}; it takes the place of {}\n", output.display(), target.display()));
         directory::read(&output, Some(dialect))?
     } else {
         if args.format == Format::Text {

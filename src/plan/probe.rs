@@ -73,6 +73,9 @@ enum After {
     Unknown,
 }
 
+/// Statements without a change that end the same however often they run.
+const REPEATABLE: [&str; 5] = ["ANALYZE", "GRANT", "OPTIMIZE", "REVOKE", "VACUUM"];
+
 fn after(change: &Change) -> After {
     let index = |table: Option<&Name>, name: &Name, exists| {
         let schema = name.schema.clone().or_else(|| table.and_then(|table| table.schema.clone()));
@@ -143,6 +146,7 @@ fn after(change: &Change) -> After {
         | Change::SetDefault { .. }
         | Change::DropDefault { .. }
         | Change::ValidateConstraint { .. } => After::Repeat,
+        Change::Other { kind } if REPEATABLE.iter().any(|word| kind.starts_with(word)) => After::Repeat,
         Change::Insert { .. }
         | Change::Update { .. }
         | Change::Delete { .. }

@@ -147,13 +147,17 @@ impl Before {
                 }
             }
         }
-        if unread > 0 {
-            before.notes.push(format!(
-                "{unread} earlier statements could not be read: what they did to the table is not taken into account"
-            ));
+        match unread {
+            0 => {}
+            1 => {
+                before.notes.push("1 earlier statement could not be read: what it did to the table is not known".into())
+            }
+            _ => before.notes.push(format!(
+                "{unread} earlier statements could not be read: what they did to the table is not known"
+            )),
         }
         for error in &history.unreadable {
-            before.notes.push(format!("{error}: what it does to the table is not taken into account"));
+            before.notes.push(format!("{error}: what it does to the table is not known"));
         }
         before
     }
