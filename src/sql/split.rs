@@ -84,7 +84,7 @@ impl<'a> Splitter<'a> {
         } else if first && self.dialect == Dialect::Sqlite && is_dot_command(&token, text) {
             self.tokens.push(lexer.rest_of_line(token.range.start));
             self.finish();
-        } else if token.kind == Kind::Meta {
+        } else if token.kind == Kind::Meta && !self.body.is_open() {
             // psql's `\gexec` ends the statement before it; the command itself is one more.
             self.finish();
             self.tokens.push(token);

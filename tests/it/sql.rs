@@ -103,6 +103,60 @@ fn each_action_is_a_clause_of_its_own() {
 }
 
 #[test]
+fn a_default_ends_before_the_next_attribute() {
+    let check_default = |dialect: Dialect, definition: &str, expected: Option<&str>| {
+        let text = format!("ALTER TABLE t ADD COLUMN c int DEFAULT {definition}");
+        let parsed = read(&text, dialect).remove(0).parsed.unwrap();
+        let Change::AddColumn { column, .. } = &parsed[0].change else { panic!("{parsed:?}") };
+        assert_eq!(column.default.as_deref(), expected, "{dialect}: {definition}");
+        assert_eq!(column.not_null, definition.ends_with("NOT NULL"), "{dialect}: {definition}");
+    };
+    for dialect in Dialect::ALL {
+        check_default(dialect, "-1.5 NOT NULL", Some("-1.5"));
+        check_default(dialect, "NULL", None);
+        check_default(dialect, "'it''s' NOT NULL", Some("'it''s'"));
+        check_default(dialect, "CURRENT_TIMESTAMP UNIQUE", Some("CURRENT_TIMESTAMP"));
+        check_default(dialect, "(1 + 2) CHECK (c IS NOT NULL) NOT NULL", Some("(1 + 2)"));
+    }
+    check_default(PG, "now() - '1 day'::interval NOT NULL", Some("now() - '1 day'::interval"));
+    check_default(MY, "NOW(6) ON UPDATE NOW(6) COMMENT 'x' NOT NULL", Some("NOW(6)"));
+    check_default(MY, "b'0' NOT NULL", Some("b'0'"));
+    check_default(MY, "_utf8mb4'x' AFTER z", Some("_utf8mb4'x'"));
+    check_default(LITE, "x'00' NOT NULL", Some("x'00'"));
+}
+
+#[test]
+fn or_replace_drops_what_is_there() {
+    check(
+        MY,
+        "CREATE OR REPLACE TABLE t (a INT)",
+        &[
+            ("CREATE OR REPLACE TABLE t (a INT)", "DropTable { table: t, if_exists }"),
+            (
+                "CREATE OR REPLACE TABLE t (a INT)",
+                r#"CreateTable { table: t, columns: [Column { name: "a", data_type: "int" }] }"#,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_sqlite_does_not_know_is_unread() {
+    for text in [
+        "CREATE OR REPLACE VIEW v AS SELECT 1",
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS c int",
+        "ALTER TABLE t MODIFY c int",
+        "ALTER TABLE t ALTER COLUMN c TYPE int",
+        "ALTER TABLE t ADD INDEX i (c)",
+        "TRUNCATE t",
+        "DROP INDEX i ON t",
+        "COMMENT ON TABLE t IS 'x'",
+    ] {
+        assert!(read(text, LITE)[0].parsed.is_err(), "{text}: {:?}", read(text, LITE));
+    }
+}
+
+#[test]
 fn a_type_ends_before_its_attributes() {
     let check_type = |dialect: Dialect, definition: &str, expected: &str| {
         let text = format!("CREATE TABLE t (c {definition})");

@@ -38,11 +38,12 @@ impl<'a> Cursor<'a> {
 
     /// The next tokens are these keywords and symbols.
     pub(super) fn at(&self, words: &str) -> bool {
-        let words: Vec<&str> = words.split(' ').collect();
-        words.len() <= self.tokens.len()
-            && self.tokens.iter().zip(words).all(|(token, word)| {
+        let mut tokens = self.tokens.iter();
+        words.split(' ').all(|word| {
+            tokens.next().is_some_and(|token| {
                 matches!(token.kind, Kind::Word | Kind::Symbol) && token.text(self.source).eq_ignore_ascii_case(word)
             })
+        })
     }
 
     /// Takes these keywords and symbols.
@@ -61,9 +62,12 @@ impl<'a> Cursor<'a> {
         Some(first)
     }
 
-    /// Takes one identifier.
+    /// Takes one identifier; a reserved word is none unless it is quoted.
     pub(super) fn identifier(&mut self) -> Option<String> {
         let token = self.tokens.first().filter(|token| is_name(token))?;
+        if token.kind == Kind::Word && RESERVED.contains(&self.peek().as_str()) {
+            return None;
+        }
         self.bump();
         Some(unquote(token.text(self.source)))
     }
@@ -176,6 +180,57 @@ fn first_line(text: &str) -> &str {
     let end = text.char_indices().nth(40).map_or(text.len(), |(at, _)| at);
     text[..end].lines().next().unwrap_or_default()
 }
+
+/// Words that both MySQL and SQLite refuse as names.
+const RESERVED: &[&str] = &[
+    "ADD",
+    "ALL",
+    "ALTER",
+    "AND",
+    "AS",
+    "BETWEEN",
+    "CASE",
+    "CHECK",
+    "COLLATE",
+    "CONSTRAINT",
+    "CREATE",
+    "DEFAULT",
+    "DELETE",
+    "DISTINCT",
+    "DROP",
+    "ELSE",
+    "EXISTS",
+    "FOREIGN",
+    "FROM",
+    "GROUP",
+    "HAVING",
+    "IN",
+    "INDEX",
+    "INSERT",
+    "INTO",
+    "IS",
+    "JOIN",
+    "LIMIT",
+    "NOT",
+    "NULL",
+    "ON",
+    "OR",
+    "ORDER",
+    "PRIMARY",
+    "REFERENCES",
+    "SELECT",
+    "SET",
+    "TABLE",
+    "THEN",
+    "TO",
+    "UNION",
+    "UNIQUE",
+    "UPDATE",
+    "USING",
+    "VALUES",
+    "WHEN",
+    "WHERE",
+];
 
 /// It can be an identifier.
 pub(super) fn is_name(token: &Token) -> bool {

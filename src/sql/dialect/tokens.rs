@@ -43,10 +43,11 @@ pub(super) fn parse(file: &str, piece: &Piece, dialect: Dialect, known: &[&str])
         "ROLLBACK" => Ok(statement.whole(Change::Rollback)),
         "EXECUTE" | "CALL" | "DO" if dialect == Dialect::Mysql => Ok(statement.opaque()),
         word if known.contains(&word) => Ok(statement.other()),
-        _ => {
+        "SELECT" | "VALUES" | "(" => {
             sqlparser::statement(file, &tokens, dialect)?;
             Ok(statement.other())
         }
+        _ => Err(cursor.expected("a statement")),
     }
 }
 

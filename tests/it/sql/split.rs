@@ -127,7 +127,7 @@ fn a_body_without_an_end_costs_its_own_statement() {
         (MY, "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW BEGIN SET NEW.a = 1"),
         (LITE, "CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1"),
     ] {
-        let text = format!("SELECT 0; {body}; SELECT 2; DROP TABLE t");
+        let text = format!("SELECT 0; {body};\n SELECT 2; DROP TABLE t");
         check(dialect, &text, &["SELECT 0", body, "SELECT 2", "DROP TABLE t"]);
         let unread = read(&text, dialect).remove(1).parsed.unwrap_err();
         assert_eq!(unread.reason, "a body that no END closes");

@@ -21,7 +21,10 @@ pub(super) fn column(statement: &Statement<'_>, cursor: &mut Cursor<'_>) -> Resu
 fn data_type(dialect: Dialect, cursor: &mut Cursor<'_>) -> Result<String, Unread> {
     let start = cursor.tokens;
     if dialect == Dialect::Mysql {
-        cursor.need_identifier("a type")?;
+        // SET is a type here, and reserved as a name.
+        if !cursor.eat("SET") {
+            cursor.need_identifier("a type")?;
+        }
         while TYPE_WORDS.contains(&cursor.peek().as_str()) && !cursor.at("CHARACTER SET") && !cursor.at("CHAR SET") {
             cursor.bump();
         }

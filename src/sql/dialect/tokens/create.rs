@@ -21,7 +21,7 @@ struct Modifiers {
 
 /// Reads what follows CREATE.
 pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
-    let modifiers = modifiers(&mut statement.cursor);
+    let modifiers = modifiers(statement.dialect, &mut statement.cursor);
     let cursor = &mut statement.cursor;
     if cursor.eat("TABLE") {
         return table(statement, &modifiers);
@@ -62,15 +62,17 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
     Ok(statement.other())
 }
 
-fn modifiers(cursor: &mut Cursor<'_>) -> Modifiers {
+fn modifiers(dialect: Dialect, cursor: &mut Cursor<'_>) -> Modifiers {
     let mut modifiers = Modifiers::default();
     loop {
-        if cursor.eat("OR REPLACE") {
-            modifiers.or_replace = true;
-        } else if cursor.eat("TEMPORARY") || cursor.eat("TEMP") {
+        if cursor.eat("TEMPORARY") || dialect == Dialect::Sqlite && cursor.eat("TEMP") {
             modifiers.temporary = true;
         } else if cursor.eat("UNIQUE") {
             modifiers.unique = true;
+        } else if dialect == Dialect::Sqlite {
+            return modifiers;
+        } else if cursor.eat("OR REPLACE") {
+            modifiers.or_replace = true;
         } else if cursor.eat("ALGORITHM") || cursor.eat("SQL SECURITY") {
             cursor.eat("=");
             cursor.bump();
@@ -125,8 +127,15 @@ fn table(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
     {
         return Err(statement.cursor.expected("columns"));
     }
+    let mut clauses = Vec::new();
+    if modifiers.or_replace {
+        // MariaDB drops the table that is there.
+        clauses.extend(statement.whole(Change::DropTable { table: table.clone(), if_exists: true }));
+    }
     let temporary = modifiers.temporary;
-    Ok(statement.whole(Change::CreateTable { table, columns, constraints, indexes, temporary, if_not_exists }))
+    let create = Change::CreateTable { table, columns, constraints, indexes, temporary, if_not_exists };
+    clauses.extend(statement.whole(create));
+    Ok(clauses)
 }
 
 fn sqlite_options(cursor: &mut Cursor<'_>) -> Result<(), Unread> {

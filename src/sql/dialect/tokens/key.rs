@@ -91,7 +91,7 @@ fn unique_or_index(
 /// `[IF NOT EXISTS] [name] [USING BTREE]`.
 fn index_name(cursor: &mut Cursor<'_>) -> Option<String> {
     cursor.eat("IF NOT EXISTS");
-    let name = if cursor.at("USING") { None } else { cursor.identifier() };
+    let name = cursor.identifier();
     if cursor.eat("USING") {
         cursor.bump();
     }
