@@ -67,7 +67,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             }
             context.print(&shown(&directory::read(target, dialect)?, args.format))?;
         }
-        Ok(_) => rewrite(args, dialect, context)?,
+        Ok(_) => rewrite(args, &settings, dialect, context)?,
     }
     Ok(exit_code::CLEAN)
 }
@@ -79,23 +79,18 @@ fn shown(plan: &Plan, format: Format) -> String {
     }
 }
 
-fn rewrite(args: &Args, dialect: Option<Dialect>, context: &Context) -> Result<()> {
+fn rewrite(args: &Args, settings: &Settings, dialect: Option<Dialect>, context: &Context) -> Result<()> {
     let target = &args.target;
     let dialect = dialect.ok_or_else(|| {
         Error::input(format!("the dialect of {} is not known", target.display()))
             .hint("give --dialect postgres|mysql|sqlite, or say it in lockkeeper.toml")
     })?;
-    let beside = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let history = layout::read(&[beside.to_path_buf()], dialect)?;
-    let migration = beside.join(target.file_name().unwrap_or_default());
-    let output = args.output.clone().unwrap_or_else(|| migration.with_extension(""));
+    let history = layout::read(&[root_of(target, settings)], dialect)?;
+    let output = args.output.clone().unwrap_or_else(|| target.with_file_name(recipes::title(target)));
     if args.output.is_some() && output.exists() {
         return Err(Error::input(format!("{} exists already and is not overwritten", output.display())));
     }
-    let rewritten = recipes::rewrite(&migration, &history, args.column_type.as_deref(), &output)?;
+    let rewritten = recipes::rewrite(target, &history, args.column_type.as_deref(), &output)?;
     for note in &rewritten.notes {
         context.say(&format!("note: {note}\n"));
     }
@@ -116,6 +111,23 @@ fn rewrite(args: &Args, dialect: Option<Dialect>, context: &Context) -> Result<(
         text += &report::plan::ladder(&rewritten.draft.ladder);
     }
     context.print(&text)
+}
+
+/// The directory that holds the migration's history: one of the settings', or else the one it lies in; of a
+/// tool that gives every migration a directory, the one above.
+fn root_of(target: &Path, settings: &Settings) -> PathBuf {
+    let within = |root: &&PathBuf| match (root.canonicalize(), target.canonicalize()) {
+        (Ok(root), Ok(target)) => root.is_dir() && target.starts_with(root),
+        _ => false,
+    };
+    if let Some(root) = settings.migrations.iter().find(within) {
+        return root.clone();
+    }
+    let up = target.file_stem().is_some_and(|stem| stem == "up");
+    match target.ancestors().nth(if up { 2 } else { 1 }) {
+        Some(root) if !root.as_os_str().is_empty() => root.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
 }
 
 /// Writes the directory beside its place and moves it there, so that no half of it is left behind.

@@ -192,8 +192,7 @@ fn derived(dialect: Dialect, statement: &Statement, update: &Backfill, filter: &
 fn asked(statement: &Statement) -> Result<Proof> {
     let query = match statement.clauses.as_slice() {
         [Clause { change: Change::Other { kind }, .. }] => {
-            let first = kind.split_whitespace().next().unwrap_or_default();
-            ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|word| first.eq_ignore_ascii_case(word))
+            ["SELECT", "WITH", "VALUES", "TABLE"].contains(&first_word(kind).as_str())
         }
         _ => false,
     };
@@ -269,8 +268,11 @@ impl Statement {
                 Change::Update { .. } => {
                     return Err(self.refused("this UPDATE shares its statement with something else; write it alone"));
                 }
+                Change::Other { kind } if !["DROP", "TRUNCATE"].contains(&first_word(kind).as_str()) => {}
                 Change::DropTable { .. }
                 | Change::DropColumn { .. }
+                | Change::DropView { .. }
+                | Change::Other { .. }
                 | Change::RenameTable { .. }
                 | Change::RenameColumn { .. }
                 | Change::Delete { .. } => {
@@ -331,17 +333,24 @@ fn runnable(statement: &Statement, change: &Change) -> Result<()> {
         Change::Opaque { kind } => Err(statement
             .refused(format!("what this {kind} does is decided only when it runs"))
             .hint("write the statements out")),
-        Change::Other { kind } => {
-            let first = kind.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-            match first.as_str() {
-                "SET" | "RESET" | "USE" | "PRAGMA" | "ATTACH" | "DETACH" | "DISCARD" => Err(statement
-                    .refused(format!("{first} speaks to one session only, and a resumed run has another"))
-                    .hint("leave it out; the runner sets its own timeouts")),
-                _ => Ok(()),
-            }
-        }
+        Change::Other { kind } => match first_word(kind).as_str() {
+            "SAVEPOINT" | "RELEASE" => Err(statement.refused("the runner makes the transactions")),
+            word @ ("SET" | "RESET" | "USE" | "PRAGMA" | "ATTACH" | "DETACH" | "DISCARD" | "LISTEN" | "LOCK"
+            | "PREPARE") => Err(statement
+                .refused(format!("{word} speaks to one session only, and a resumed run has another"))
+                .hint("leave it out; the runner sets its own timeouts")),
+            word if word == "COPY" || word.starts_with('\\') => Err(statement
+                .refused(format!("{word} speaks to psql, not to the server"))
+                .hint("write it as SQL: INSERT for COPY")),
+            _ => Ok(()),
+        },
         _ => Ok(()),
     }
+}
+
+/// The first word of a statement's kind, in upper case.
+fn first_word(kind: &str) -> String {
+    kind.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
 }
 
 /// The files that are there, in the order of `FILES`.

@@ -2,6 +2,7 @@
 
 pub mod rename_column;
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::Plan;
@@ -59,16 +60,17 @@ pub fn rewrite(migration: &Path, history: &History, column_type: Option<&str>, o
     let at = history
         .migrations
         .iter()
-        .position(|other| Path::new(&other.path) == migration)
+        .position(|other| is_same_file(Path::new(&other.path), migration))
         .ok_or_else(|| Error::input(format!("{shown} is no migration that runs forward")))?;
     let subject = &history.migrations[at];
+    let line = |range: &Range<usize>| sql::line_column(&subject.text, range.start).0;
     let mut changes = Vec::new();
     for statement in &subject.statements {
-        let line = sql::line_column(&subject.text, statement.range.start).0;
         let clauses = statement.parsed.as_ref().map_err(|unread| {
-            Error::input(format!("{shown}:{line}: cannot read this statement")).because(&unread.reason)
+            Error::input(format!("{shown}:{}: cannot read this statement", line(&unread.range))).because(&unread.reason)
         })?;
-        changes.extend(clauses.iter().filter(|clause| concerns(&clause.change)).map(|clause| (line, clause)));
+        let concerned = clauses.iter().filter(|clause| concerns(&clause.change));
+        changes.extend(concerned.map(|clause| (line(&clause.range), clause)));
     }
     let change = match changes.as_slice() {
         [] => return Err(Error::input(format!("{shown} changes nothing"))),
@@ -77,10 +79,10 @@ pub fn rewrite(migration: &Path, history: &History, column_type: Option<&str>, o
     };
 
     let before = Before::replay(history, at, change);
-    let title = migration.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let title = title(migration);
     let subject = Unsafe {
         dialect,
-        title,
+        title: &title,
         change,
         table: table_of(change).and_then(|table| before.catalog.table(table)),
         created_by: before.created_by.as_deref(),
@@ -95,6 +97,22 @@ pub fn rewrite(migration: &Path, history: &History, column_type: Option<&str>, o
     Ok(Rewritten { draft, notes: before.notes, plan })
 }
 
+/// What a migration is called: its file's name, or its directory's where every file is `up.sql`.
+pub fn title(migration: &Path) -> String {
+    let named = match migration.file_stem() {
+        Some(stem) if stem == "up" => migration.parent().and_then(Path::file_name).or(Some(stem)),
+        stem => stem,
+    };
+    named.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
 /// Transactions and session settings around a change are the tool's business and fall away.
 fn concerns(change: &Change) -> bool {
     match change {
@@ -107,8 +125,8 @@ fn concerns(change: &Change) -> bool {
 fn in_the_way(shown: &str, text: &str, changes: &[(usize, &Clause)]) -> Error {
     let known = |change: &Change| matches!(change, Change::RenameColumn { .. });
     let (line, clause) = changes.iter().find(|(_, clause)| !known(&clause.change)).unwrap_or(&changes[1]);
-    let first = text[clause.range.clone()].lines().next().unwrap_or_default();
-    Error::input(format!("{shown}:{line}: `{first}` is in the way: a phased change is made of one change at a time"))
+    let source = text.lines().nth(line - 1).unwrap_or_default().trim();
+    Error::input(format!("{shown}:{line}: `{source}` is in the way: a phased change is made of one change at a time"))
         .hint("move it to a migration of its own")
 }
 

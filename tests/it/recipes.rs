@@ -363,11 +363,11 @@ fn a_phased_change_is_made_of_one_change() {
         ),
         (
             "ALTER TABLE orders RENAME COLUMN old_status TO new_status;\nALTER TABLE orders ADD COLUMN c int;",
-            "m/2_rename.sql:2: `ADD COLUMN c int` is in the way",
+            "m/2_rename.sql:2: `ALTER TABLE orders ADD COLUMN c int;` is in the way",
         ),
         (
             "ALTER TABLE orders RENAME COLUMN old_status TO new_status;\nALTER TABLE orders RENAME COLUMN id TO key;",
-            "m/2_rename.sql:2: `RENAME COLUMN id TO key` is in the way",
+            "m/2_rename.sql:2: `ALTER TABLE orders RENAME COLUMN id TO key;` is in the way",
         ),
         ("ALTER TABEL orders;", "m/2_rename.sql:1: cannot read this statement"),
     ];

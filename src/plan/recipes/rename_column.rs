@@ -55,8 +55,9 @@ impl<'a> Rename<'a> {
         };
         let told = subject.table.and_then(|known| known.columns.iter().find(|column| same(&column.name, old)));
         if let Some(known) = subject.table {
-            if told.is_none() {
-                return Err(Error::input(format!("the migrations before this one know no column {table}.{old}")));
+            if told.is_none() && subject.column_type.is_none() {
+                return Err(Error::input(format!("the migrations before this one know no column {table}.{old}"))
+                    .hint("if they are not all of them, give --type 'varchar(20) NOT NULL'"));
             }
             if known.columns.iter().any(|column| same(&column.name, new)) {
                 return Err(Error::input(format!("there is a column {table}.{new} already")));

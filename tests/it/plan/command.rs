@@ -106,3 +106,28 @@ fn what_cannot_be_planned_is_not_judged() {
         "{told}"
     );
 }
+
+#[test]
+fn a_migration_finds_its_history_wherever_its_tool_keeps_it() {
+    let files = [
+        ("migrations/1_orders/up.sql", CREATE.1),
+        ("migrations/2_status/up.sql", RENAME.1),
+        ("migrations/2_status/down.sql", "ALTER TABLE orders RENAME COLUMN b TO a;"),
+        ("other/1_orders/up.sql", "CREATE TABLE orders (id bigint, a date);"),
+        ("other/2_status/up.sql", RENAME.1),
+        ("src/db/sql/1.sql", "CREATE TABLE orders (id bigint, a time);"),
+        ("src/db/sql/next/2.sql", RENAME.1),
+    ];
+    let settings = ("lockkeeper.toml", "migrations = [\"migrations\", \"src/db\"]");
+    for (migration, title, data_type) in [
+        ("migrations/2_status/up.sql", "2_status", "text"),
+        ("other/2_status/up.sql", "2_status", "date"),
+        ("src/db/sql/next/2.sql", "2", "time"),
+    ] {
+        let mut files = files.to_vec();
+        files.push(settings);
+        let told = run(&files, &["plan", migration, "--dialect", "postgres"]);
+        assert!(told.contains(&format!("-- {title}: orders.a becomes b.\n")), "{told}");
+        assert!(told.contains(&format!("ALTER TABLE orders ADD COLUMN b {data_type};")), "{told}");
+    }
+}
