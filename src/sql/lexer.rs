@@ -68,6 +68,8 @@ pub(super) struct Lexer<'a> {
     delimiter: &'a str,
     /// We are between `/*!` and its `*/`.
     executed: bool,
+    /// No line ahead ends copied data; it is not looked for again.
+    no_more_data: bool,
     /// The comments passed so far.
     comments: Vec<Range<usize>>,
 }
@@ -76,7 +78,7 @@ impl<'a> Lexer<'a> {
     /// A lexer at the start of `text`, behind a byte order mark if there is one.
     pub(super) fn new(text: &'a str, dialect: Dialect) -> Self {
         let position = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { text, dialect, position, delimiter: ";", executed: false, comments: Vec::new() }
+        Self { text, dialect, position, delimiter: ";", executed: false, no_more_data: false, comments: Vec::new() }
     }
 
     /// The next token; `None` at the end.
@@ -146,6 +148,9 @@ impl<'a> Lexer<'a> {
     /// Skips the lines of data behind `COPY ... FROM stdin;` with the `\.` that ends them. Without
     /// such a line there is no data: what follows is SQL.
     pub(super) fn skip_copy_data(&mut self) {
+        if self.no_more_data {
+            return;
+        }
         let mut end = self.position;
         for line in self.rest().split_inclusive('\n') {
             end += line.len();
@@ -154,6 +159,7 @@ impl<'a> Lexer<'a> {
                 return;
             }
         }
+        self.no_more_data = true;
     }
 
     /// Where it stands.
@@ -329,12 +335,16 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// A longer one is none: without a bound, a file of nothing but `${` would take for ever.
+const PLACEHOLDER_CAP: usize = 200;
+
 /// The length of a template's placeholder, `${name}` or `{{ name }}`, at the start of `text`. It
 /// stands for an identifier or a part of one.
 fn placeholder(text: &str) -> Option<usize> {
     let (open, close) = if text.starts_with("${") { ("${", "}") } else { ("{{", "}}") };
     let inner = text.strip_prefix(open)?;
-    let length = inner.find(close)?;
+    let bound = inner.floor_char_boundary(PLACEHOLDER_CAP);
+    let length = inner[..bound].find(close)?;
     (!inner[..length].contains('\n')).then_some(open.len() + length + close.len())
 }
 

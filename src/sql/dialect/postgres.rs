@@ -28,7 +28,12 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Un
     let parse = SourceFile::parse(&source.parsable());
     if let Some(error) = parse.errors().first() {
         let range = source.token_at(piece.range.start + usize::from(error.range().start()));
-        let reason = reason(error.message(), &file[range.clone()]);
+        let found = &file[range.clone()];
+        let reason = match error.message().starts_with("expected command") {
+            true if range.start == piece.range.start => "no statement of PostgreSQL begins like this".to_string(),
+            true => reason("expected the end", found),
+            false => reason(error.message(), found),
+        };
         return Err(Unread { range, reason });
     }
     let tree = parse.tree();

@@ -28,11 +28,12 @@ fn check_sound(text: &str, dialect: Dialect) {
 fn a_broken_statement_costs_itself_only() {
     check(
         PG,
-        "DROP TABLE a; ALTER TABLE t ADD COLUMN; CREAT TABLE x (a int); DROP TABLE b",
+        "DROP TABLE a; ALTER TABLE t ADD COLUMN; CREAT TABLE x (a int); SELECT 1 FROM a b x; DROP TABLE b",
         &[
             ("DROP TABLE a", "DropTable { table: a }"),
             ("COLUMN", "unread: expected name, found `COLUMN`"),
-            ("CREAT", "unread: expected command, found `CREAT`"),
+            ("CREAT", "unread: no statement of PostgreSQL begins like this"),
+            ("x", "unread: expected the end, found `x`"),
             ("DROP TABLE b", "DropTable { table: b }"),
         ],
     );
@@ -126,6 +127,7 @@ fn nothing_panics() {
         }
         let bytes: Vec<u8> = (0..350_000).map(|_| random.u8(..)).collect();
         check_sound(&String::from_utf8_lossy(&bytes), dialect);
+        check_sound(&"${".repeat(100_000), dialect);
         let words: Vec<&str> = forms.iter().flat_map(|form| form.sql.split(' ')).collect();
         let mut soup = String::new();
         while soup.len() < 100_000 {
