@@ -124,7 +124,7 @@ fn concerns(change: &Change) -> bool {
 
 fn in_the_way(shown: &str, text: &str, changes: &[(usize, &Clause)]) -> Error {
     let known = |change: &Change| matches!(change, Change::RenameColumn { .. });
-    let (line, clause) = changes.iter().find(|(_, clause)| !known(&clause.change)).unwrap_or(&changes[1]);
+    let (line, _) = changes.iter().find(|(_, clause)| !known(&clause.change)).unwrap_or(&changes[1]);
     let source = text.lines().nth(line - 1).unwrap_or_default().trim();
     Error::input(format!("{shown}:{line}: `{source}` is in the way: a phased change is made of one change at a time"))
         .hint("move it to a migration of its own")
