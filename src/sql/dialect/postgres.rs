@@ -41,16 +41,19 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Un
         return Err(Unread { range: piece.range.clone(), reason: "no statement that the parser knows".into() });
     };
     let mut clauses = query::in_with(&source, &statement);
-    clauses.extend(lower(&source, &statement));
-    if clauses.is_empty() {
-        return Err(Unread { range: piece.range.clone(), reason: "expected an action".into() });
-    }
+    let lowered = lower(&source, &statement).filter(|clauses| !clauses.is_empty());
+    clauses.extend(lowered.ok_or_else(|| Unread {
+        range: piece.range.clone(),
+        reason: format!("a part is missing in this {}", source.kind()),
+    })?);
     Ok(clauses)
 }
 
-fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Vec<Clause> {
+/// `None` where the tree lacks a part that the statement must have.
+fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Option<Vec<Clause>> {
     use ast::Stmt;
     match statement {
+        Stmt::AlterTable(it) if it.all_in_tablespace().is_some() => source.other(),
         Stmt::AlterTable(it) => alter::table(source, it.table_relation_name(), it.actions()),
         Stmt::AlterForeignTable(it) => alter::table(source, it.table_relation_name(), it.actions()),
         Stmt::CreateTable(it) => source.whole(table::create(source, it)),
@@ -97,7 +100,7 @@ fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Vec<Clause> {
         Stmt::Commit(ast::Commit::CommitTransaction(_)) => source.whole(Some(Change::Commit)),
         Stmt::Rollback(ast::Rollback::RollbackTransaction(_)) => source.whole(Some(Change::Rollback)),
         Stmt::Do(_) | Stmt::Execute(_) | Stmt::Call(_) => source.whole(Some(Change::Opaque { kind: source.kind() })),
-        _ => source.whole(None),
+        _ => source.other(),
     }
 }
 
@@ -116,7 +119,7 @@ fn drop_trigger(it: &ast::DropTrigger) -> Option<Change> {
     })
 }
 
-fn drop_routines(source: &Source<'_>, statement: &SyntaxNode, if_exists: bool) -> Vec<Clause> {
+fn drop_routines(source: &Source<'_>, statement: &SyntaxNode, if_exists: bool) -> Option<Vec<Clause>> {
     let names = statement.descendants().filter(|node| {
         matches!(
             node.kind(),
@@ -127,10 +130,14 @@ fn drop_routines(source: &Source<'_>, statement: &SyntaxNode, if_exists: bool) -
 }
 
 impl Source<'_> {
-    /// One change that takes the whole statement; a statement that is no change of ours is named.
-    fn whole(&self, change: Option<Change>) -> Vec<Clause> {
-        let change = change.unwrap_or_else(|| Change::Other { kind: self.kind() });
-        vec![Clause { range: self.piece.range.clone(), change }]
+    /// One change that takes the whole statement.
+    fn whole(&self, change: Option<Change>) -> Option<Vec<Clause>> {
+        Some(vec![Clause { range: self.piece.range.clone(), change: change? }])
+    }
+
+    /// A statement that is no change of ours is named.
+    fn other(&self) -> Option<Vec<Clause>> {
+        self.whole(Some(Change::Other { kind: self.kind() }))
     }
 
     /// The statement as the parser gets it: every byte in its place, but blanks for what a
@@ -184,17 +191,21 @@ impl Source<'_> {
     }
 
     /// One change for each name of a list.
-    fn each<N: AstNode>(&self, nodes: impl Iterator<Item = N>, change: impl Fn(Name) -> Change) -> Vec<Clause> {
+    fn each<N: AstNode>(&self, nodes: impl Iterator<Item = N>, change: impl Fn(Name) -> Change) -> Option<Vec<Clause>> {
         self.each_node(nodes.map(|node| node.syntax().clone()), change)
     }
 
-    fn each_node(&self, nodes: impl Iterator<Item = SyntaxNode>, change: impl Fn(Name) -> Change) -> Vec<Clause> {
+    fn each_node(
+        &self,
+        nodes: impl Iterator<Item = SyntaxNode>,
+        change: impl Fn(Name) -> Change,
+    ) -> Option<Vec<Clause>> {
         let clause = |node: SyntaxNode| Clause { range: self.range(&node), change: change(name_of(&node)) };
         let mut clauses: Vec<Clause> = nodes.map(clause).collect();
         if let [only] = clauses.as_mut_slice() {
             only.range = self.piece.range.clone();
         }
-        clauses
+        Some(clauses)
     }
 
     /// The bytes of a node in the file, from its first token to its last.

@@ -9,21 +9,18 @@ use crate::sql::change::{Change, Name};
 use crate::sql::dialect::filter;
 use crate::sql::statement::Clause;
 
-/// Each action is a clause of its own.
+/// Each action is a clause of its own; `None` where the tree lacks a part of one.
 pub(super) fn table(
     source: &Source<'_>,
     relation: Option<ast::TableRelationName>,
     actions: AstChildren<AlterTableAction>,
-) -> Vec<Clause> {
-    let Some(relation) = relation else { return source.whole(None) };
-    let table = name_of(relation.syntax());
+) -> Option<Vec<Clause>> {
+    let table = name_of(relation?.syntax());
     let actions: Vec<AlterTableAction> = actions.collect();
     let lower = |(at, action): (usize, &AlterTableAction)| {
-        let change = lower(source, &table, action).unwrap_or_else(|| Change::Other {
-            kind: clause::action_kind(source.file, source.tokens(action.syntax())),
-        });
+        let change = lower(source, &table, action)?;
         let range = extent(source, action, actions.get(at + 1));
-        Clause { change: with_unknown_attributes(source, &range, change), range }
+        Some(Clause { change: with_unknown_attributes(source, &range, change), range })
     };
     actions.iter().enumerate().map(lower).collect()
 }
@@ -51,6 +48,7 @@ fn extent(source: &Source<'_>, action: &AlterTableAction, next: Option<&AlterTab
 
 fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option<Change> {
     let table = table.clone();
+    let other = || Change::Other { kind: clause::action_kind(source.file, source.tokens(action.syntax())) };
     Some(match action {
         AlterTableAction::AddColumn(it) => Change::AddColumn {
             table,
@@ -72,7 +70,8 @@ fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option
             Change::RenameTable { to: Name { schema: table.schema.clone(), name: to.name }, table }
         }
         AlterTableAction::AlterColumn(it) => {
-            return alter_column(source, table, identifier(it.column_name_ref()?.syntax()), &it.option()?);
+            let column = identifier(it.column_name_ref()?.syntax());
+            alter_column(source, table, column, &it.option()?, other)?
         }
         AlterTableAction::AddConstraint(it) => {
             Change::AddConstraint { table, constraint: table::constraint(source, &it.constraint()?)? }
@@ -83,11 +82,17 @@ fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option
         AlterTableAction::ValidateConstraint(it) => {
             Change::ValidateConstraint { table, name: name_of(it.constraint_name_ref()?.syntax()).name }
         }
-        _ => return None,
+        _ => other(),
     })
 }
 
-fn alter_column(source: &Source<'_>, table: Name, column: String, option: &AlterColumnOption) -> Option<Change> {
+fn alter_column(
+    source: &Source<'_>,
+    table: Name,
+    column: String,
+    option: &AlterColumnOption,
+    other: impl FnOnce() -> Change,
+) -> Option<Change> {
     Some(match option {
         AlterColumnOption::SetType(it) => Change::ChangeType {
             table,
@@ -101,6 +106,6 @@ fn alter_column(source: &Source<'_>, table: Name, column: String, option: &Alter
             Change::SetDefault { table, column, expression: source.text(it.expr()?.syntax()) }
         }
         AlterColumnOption::DropDefault(_) => Change::DropDefault { table, column },
-        _ => return None,
+        _ => other(),
     })
 }

@@ -169,9 +169,8 @@ fn index(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
         cursor.bump();
     }
     cursor.need("ON")?;
-    let table = Name { schema: name.schema.clone(), ..Name::plain("") };
     let on = cursor.need_name("a table")?;
-    let table = Name { schema: on.schema.or(table.schema), name: on.name };
+    let table = Name { schema: on.schema.or(name.schema), name: on.name };
     let mut plain = !modifiers.special && key::names_alone(&cursor);
     let columns = key::columns(&statement, &mut cursor)?;
     plain &= cursor.tokens.is_empty();
