@@ -6,6 +6,7 @@ mod cli;
 mod crash;
 mod database;
 mod demo;
+mod effects;
 mod gates;
 mod plan;
 mod recipes;

@@ -22,6 +22,10 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
             _ => copy(table),
         },
         Change::SetNotNull { table, column } if before.proves_not_null(table, column) => instant(table),
+        // MODIFY repeats what is so already.
+        Change::DropNotNull { table, column } if before.column(table, column).is_some_and(|known| !known.not_null) => {
+            instant(table)
+        }
         Change::SetNotNull { table, .. } | Change::DropNotNull { table, .. } => in_place(table).rewriting(true),
         Change::AddConstraint { table, constraint } => match &constraint.kind {
             ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. } => copy(table),
@@ -61,7 +65,8 @@ fn add_column(table: &Name, column: &Column) -> Effect {
 }
 
 /// Whether a column of type `old` becomes `new` without a copy: the same type, or a longer VARCHAR whose length
-/// still takes as many bytes (four bytes a character, as in utf8mb4).
+/// still takes as many bytes (four bytes a character, as in utf8mb4). MariaDB needs no copy from up to 127 bytes
+/// either; MySQL does.
 fn is_free(old: &str, new: &str) -> bool {
     let (old, new) = (Type::read(old), Type::read(new));
     let shortest_with_two_length_bytes = 64;

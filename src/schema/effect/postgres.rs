@@ -59,8 +59,7 @@ fn add_column(table: &Name, column: &Column) -> Effect {
     // A foreign key on a column that is NULL everywhere has nothing to look up; a CHECK reads every row even so.
     let checks_key = column.references.is_some() && column.default.is_some();
     let scans = column.check || column.unique || column.primary_key || checks_key;
-    let tables = std::iter::once(table.clone()).chain(column.references.clone().filter(|target| target != table));
-    Effect::new(ACCESS_EXCLUSIVE, Blocks::ReadsAndWrites, tables).rewriting(rewrites).scanning(scans)
+    access_exclusive(table).rewriting(rewrites).scanning(scans)
 }
 
 fn add_constraint(table: &Name, constraint: &Constraint, before: &Catalog) -> Effect {
