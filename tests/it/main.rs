@@ -12,6 +12,7 @@ mod plan;
 mod recipes;
 mod lint;
 mod rules;
+mod run;
 mod servers;
 mod sql;
 mod temporary;
