@@ -200,6 +200,7 @@ fn assert_right(state: &[Vec<Vec<Value>>]) {
 }
 
 /// Loses every answer of a run of the plan.
+#[expect(clippy::print_stdout, reason = "how many runs it was")]
 async fn crash_loop(url: &str, dialect: Dialect) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/crash").join(dialect.name()).join("everything");
     let plan = directory::read(&path, Some(dialect)).unwrap();
