@@ -64,6 +64,10 @@ pub enum Event {
     Starting {
         engine: Engine,
     },
+    /// A database was created on the user's server; it is dropped at the end.
+    DatabaseMade {
+        name: String,
+    },
     /// The database is there, with a table of so many rows.
     Opened {
         server: String,
@@ -148,9 +152,12 @@ pub async fn tell(
         Story::Phased => phased::tell(&place, &book, &listener).await,
         Story::Textbook => textbook::tell(&place, &book, &listener).await,
     };
-    let removed = place.remove().await;
-    let table = told?;
-    removed?;
+    let table = match (told, place.remove().await) {
+        (Ok(table), Ok(())) => table,
+        (Err(error), Ok(())) => return Err(error),
+        (Ok(_), Err(left)) => return Err(left),
+        (Err(error), Err(left)) => return Err(error.hint(left.to_string())),
+    };
     Ok(Totals { versions: book.tallies(), table, took: began.elapsed() })
 }
 
@@ -170,7 +177,7 @@ impl Listener<'_> {
         if run::sleep(time, self.stop).await {
             return Ok(());
         }
-        Err(Error::new(Kind::Interrupted, "interrupted; the demo has removed what it made"))
+        Err(Error::new(Kind::Interrupted, "interrupted, the story has no end"))
     }
 }
 

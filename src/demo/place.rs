@@ -38,8 +38,10 @@ impl Place {
         let (url, made, server) = match choice {
             Choice::Sqlite => (sqlite(directory.path()).await?, None, None),
             Choice::Server(url) => {
-                let name = format!("lockkeeper_demo_{}", std::process::id());
-                (create_on(url, &name).await?, Some((url.clone(), name)), None)
+                let name = format!("lockkeeper_demo_{:08x}", fastrand::u32(..));
+                let own = create_on(url, &name).await?;
+                listener.tell(Event::DatabaseMade { name: name.clone() });
+                (own, Some((url.clone(), name)), None)
             }
             Choice::TemporaryPostgres => {
                 listener.tell(Event::Starting { engine: Engine::Postgres });
@@ -79,7 +81,8 @@ async fn sqlite(directory: &Path) -> Result<String> {
     let file = directory.join("shop.db");
     std::fs::File::create(&file)
         .map_err(|error| Error::input(format!("cannot write {}", file.display())).because(error))?;
-    let url = format!("sqlite:{}", file.display());
+    let path = file.display().to_string().replace('%', "%25").replace('?', "%3F");
+    let url = format!("sqlite:{path}");
     let mut session = database::connect(&url, "lockkeeper demo").await?;
     // Readers and the one writer do not wait for each other.
     let wal = session.query("PRAGMA journal_mode = WAL", &[]).await;

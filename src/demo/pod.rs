@@ -43,7 +43,7 @@ pub(super) async fn serve(mut session: Connection, version: &'static Version, bo
             0 => read(&mut session, version, book).await,
             _ => write(&mut session, version, book).await,
         }
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(3..10))).await;
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(2..6))).await;
     }
 }
 

@@ -119,6 +119,7 @@ fn lines(event: &Event) -> Vec<String> {
             };
             vec![format!("starting a temporary {name} server")]
         }
+        Event::DatabaseMade { name } => vec![format!("made the database {name}; it is dropped at the end")],
         Event::Opened { server, rows } => vec![format!("{server}, a table orders with {} rows", grouped(*rows))],
         Event::Chapter(chapter) => vec![heading(*chapter).to_string()],
         Event::PodStarted { pod, pods } => vec![format!("pod {pod} starts        {}", census(pods))],
@@ -182,7 +183,8 @@ pub fn totals(totals: &Totals, story: Story) -> String {
             milliseconds(tally.longest_write)
         );
     }
-    text += "\n";
+    text +=
+        "\nstale read: not what was last written to the row; lost write: written last, and not there at the end\n\n";
     for line in crossings(&totals.versions).into_iter().chain(losses(totals)) {
         text += &format!("{line}\n");
     }
