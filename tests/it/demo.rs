@@ -94,7 +94,7 @@ async fn on_postgres_the_sessions_hold_the_gate_too() {
     let Some(database) = servers::postgres().await else { return };
     let story = story(&["--database-url", &database.url], 0);
     assert_clean(&story);
-    let pending = line_with(&story, &["gate db_sessions: pending, 1 session of another version than v2"]);
+    let pending = line_with(&story, &["gate db_sessions: pending, 1 session of v1 is still connected"]);
     let open = line_with(&story, &["gate db_sessions: pass, 3 sessions of v2 and none of another version"]);
     assert!(pending < open, "{story}");
     assert!(!story.contains("approves gate db_sessions"), "{story}");
