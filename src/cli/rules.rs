@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::error::{Result, exit_code};
-use crate::lint::rules;
+use crate::lint::rules::{self, Rule};
 
 /// List all rules with their severity
 #[derive(Debug, clap::Args)]
@@ -13,10 +13,12 @@ pub struct Args {}
 /// # Errors
 /// stdout cannot be written.
 pub fn run(_args: &Args, context: &Context) -> Result<u8> {
-    let mut text = String::new();
-    for rule in rules::all() {
-        text += &format!("{:<28} {:<5} {}\n", rule.id, rule.page.severity.name(), rule.page.title);
-    }
-    context.print(&text)?;
+    context.print(&list())?;
     Ok(exit_code::CLEAN)
+}
+
+/// One line per rule.
+pub(super) fn list() -> String {
+    let line = |rule: &Rule| format!("{:<28} {:<5} {}\n", rule.id, rule.page.severity.name(), rule.page.title);
+    rules::all().iter().map(line).collect()
 }

@@ -281,6 +281,7 @@ fn a_rule_is_explained_up_to_its_cases() {
     let page = run(&[], &["explain", "rename-column"]);
     assert!(page.contains("# Renaming a column") && page.contains("## Good") && !page.contains("## Cases"), "{page}");
     assert!(!page.contains("severity: deny"), "the front matter is not for readers\n{page}");
+    assert_eq!(run(&[], &["explain"]), run(&[], &["rules"]));
     insta::assert_snapshot!(run(&[], &["explain", "rename-colum"]), @r#"
     exit code: 2
     ----- stdout -----
