@@ -8,6 +8,7 @@ mod database;
 mod demo;
 mod effects;
 mod gates;
+mod kill;
 mod lint;
 mod plan;
 mod recipes;
