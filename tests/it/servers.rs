@@ -33,9 +33,9 @@ impl TestDatabase {
     }
 }
 
-/// An empty SQLite file.
+/// An empty SQLite file; in memory where the system has a place for that, since every commit waits for the disk.
 pub(crate) fn sqlite() -> TestDatabase {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let file: PathBuf = directory.path().join("test.db");
     std::fs::write(&file, "").unwrap();
     TestDatabase { url: format!("sqlite:{}", file.display()), _directory: Some(directory) }
