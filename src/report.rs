@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod json;
+mod lines;
 pub mod plan;
 pub mod progress;
 pub mod status;

@@ -2,20 +2,23 @@
 
 use serde::Serialize;
 
+use super::lines::Lines;
 use crate::history::History;
 use crate::lint::{Finding, Outcome, Severity};
-use crate::sql::line_column;
 
 /// One object per finding, and the summary as the last one.
 pub fn lint(history: &History, outcome: &Outcome) -> String {
     let mut migrations = history.migrations.iter();
-    let mut current = migrations.next();
+    let mut current = ("", Lines::new(""));
     let mut text = String::new();
     for finding in &outcome.findings {
-        while current.is_some_and(|migration| migration.path != finding.path) {
-            current = migrations.next();
+        // Findings come in the order of the files.
+        if finding.path != current.0
+            && let Some(migration) = migrations.find(|migration| migration.path == finding.path)
+        {
+            current = (&migration.path, Lines::new(&migration.text));
         }
-        text += &line(&finding_object(finding, current.map_or("", |migration| migration.text.as_str())));
+        text += &line(&finding_object(finding, &current.1));
     }
     let count = |severity| outcome.findings.iter().filter(|finding| finding.severity == severity).count();
     text + &line(&SummaryObject {
@@ -63,9 +66,9 @@ struct SummaryObject<'a> {
     notes: &'a [String],
 }
 
-fn finding_object<'a>(finding: &'a Finding, source: &str) -> FindingObject<'a> {
-    let (line, column) = line_column(source, finding.range.start);
-    let (end_line, end_column) = line_column(source, finding.range.end);
+fn finding_object<'a>(finding: &'a Finding, source: &Lines<'_>) -> FindingObject<'a> {
+    let (line, column) = source.place(finding.range.start);
+    let (end_line, end_column) = source.place(finding.range.end);
     FindingObject {
         r#type: "finding",
         rule: finding.rule,

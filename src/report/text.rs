@@ -7,22 +7,23 @@ use miette::{
     SourceSpan, SpanContents,
 };
 
+use super::lines::Lines;
 use crate::history::History;
 use crate::lint::{Finding, Outcome, Severity};
-use crate::sql::line_column;
 
 /// The findings with their source, the notes, and the summary as the last line.
 pub fn lint(history: &History, outcome: &Outcome, color: bool) -> String {
     let mut migrations = history.migrations.iter();
+    let mut source = Source { path: "", lines: Lines::new("") };
     let mut text = String::new();
-    let mut current = migrations.next();
     for finding in &outcome.findings {
         // Findings come in the order of the files.
-        while current.is_some_and(|migration| migration.path != finding.path) {
-            current = migrations.next();
+        if finding.path != source.path
+            && let Some(migration) = migrations.find(|migration| migration.path == finding.path)
+        {
+            source = Source { path: &migration.path, lines: Lines::new(&migration.text) };
         }
-        let source = current.map_or("", |migration| migration.text.as_str());
-        text += &render(finding, source, color);
+        text += &render(finding, &source, color);
     }
     for note in &history.notes {
         text += &format!("note: {note}\n");
@@ -31,12 +32,12 @@ pub fn lint(history: &History, outcome: &Outcome, color: bool) -> String {
 }
 
 /// One finding with its source.
-pub fn render(finding: &Finding, source: &str, color: bool) -> String {
+fn render(finding: &Finding, source: &Source<'_>, color: bool) -> String {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler =
         GraphicalReportHandler::new_themed(theme).with_links(false).with_wrap_lines(false).with_context_lines(1);
     let mut text = String::new();
-    let shown = Shown { finding, source: Source { path: &finding.path, text: source } };
+    let shown = Shown { finding, source };
     if handler.render_report(&mut text, &shown).is_err() {
         // Only a span outside of its file comes here; the finding must not get lost.
         text = format!("{}: {}\n  help: {}\n", finding.path, finding.message, finding.help);
@@ -80,7 +81,7 @@ fn count(number: usize, what: &str) -> String {
 #[derive(Debug)]
 struct Shown<'a> {
     finding: &'a Finding,
-    source: Source<'a>,
+    source: &'a Source<'a>,
 }
 
 impl fmt::Display for Shown<'_> {
@@ -109,7 +110,7 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.source)
+        Some(self.source)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -122,7 +123,7 @@ impl Diagnostic for Shown<'_> {
 #[derive(Debug)]
 struct Source<'a> {
     path: &'a str,
-    text: &'a str,
+    lines: Lines<'a>,
 }
 
 impl Source<'_> {
@@ -130,10 +131,10 @@ impl Source<'_> {
     fn first_lines(&self, finding: &Finding) -> std::ops::Range<usize> {
         const LINES: usize = 12;
         let range = finding.range.clone();
-        let length = self
-            .text
-            .get(range.clone())
-            .map_or(range.len(), |text| text.split_inclusive('\n').take(LINES).collect::<String>().trim_end().len());
+        let length =
+            self.lines.text.get(range.clone()).map_or(range.len(), |text| {
+                text.split_inclusive('\n').take(LINES).collect::<String>().trim_end().len()
+            });
         range.start..range.start + length
     }
 }
@@ -146,21 +147,22 @@ impl SourceCode for Source<'_> {
         _lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
         let (mut start, mut end) = (span.offset(), span.offset() + span.len());
-        if !self.text.is_char_boundary(start) || !self.text.is_char_boundary(end) {
+        let text = self.lines.text;
+        if !text.is_char_boundary(start) || !text.is_char_boundary(end) {
             return Err(MietteError::OutOfBounds);
         }
-        let (line, column) = line_column(self.text, start);
+        let (line, column) = self.lines.place(start);
         let (line, mut column) = (line - 1, column - 1);
         if lines_before > 0 {
             // The lines of the span and no others: the place above them was asked for without context.
-            start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-            end = self.text[end..].find(['\r', '\n']).map_or(self.text.len(), |at| end + at);
+            start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+            end = text[end..].find(['\r', '\n']).map_or(text.len(), |at| end + at);
             column = 0;
         }
-        let lines = self.text[start..end].matches('\n').count();
+        let lines = text[start..end].matches('\n').count();
         Ok(Box::new(MietteSpanContents::new_named(
             self.path.to_string(),
-            &self.text.as_bytes()[start..end],
+            &text.as_bytes()[start..end],
             (start, end - start).into(),
             line,
             column,
