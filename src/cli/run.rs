@@ -168,19 +168,14 @@ fn is_gone(holder: &str, me: &str) -> bool {
     theirs.1 == ours.1 && !namespace().is_empty() && gone()
 }
 
-/// Renews the lease from a connection of its own while a long statement runs. Its failures are not told:
-/// the lease then ends, and the next write of this run says so.
+/// Renews the lease from a connection of its own while a long statement runs; a new one each time, because
+/// MySQL's gate cannot tell a standing one from an application's. Its failures are not told: the lease then
+/// ends, and the next write of this run says so.
 async fn keep_alive(url: String, ledger: Ledger, lease: Lease) {
-    let mut connection = None;
     loop {
         tokio::time::sleep(Duration::from_secs(10)).await;
-        if connection.is_none() {
-            connection = database::connect(&url, "lockkeeper lease").await.ok();
-        }
-        if let Some(session) = &mut connection
-            && ledger.renew(session, &lease).await.is_err()
-        {
-            connection = None;
+        if let Ok(mut session) = database::connect(&url, "lockkeeper lease").await {
+            let _ = ledger.renew(&mut session, &lease).await;
         }
     }
 }
