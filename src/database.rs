@@ -19,7 +19,7 @@ use crate::error;
 use crate::plan::Expectation;
 use crate::sql::{Dialect, Name};
 
-pub use address::redact;
+pub use address::{dialect, redact};
 
 /// A value that goes to or comes from a database: our own tables and keys need no more.
 #[derive(Debug, Clone, PartialEq)]

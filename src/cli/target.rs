@@ -7,7 +7,6 @@ use crate::database::{self, Connection};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, directory};
 use crate::settings::{self, Settings};
-use crate::sql::Dialect;
 
 /// A change directory and its database.
 #[derive(Debug, clap::Args)]
@@ -40,8 +39,7 @@ pub(super) async fn open(args: &Args, context: &Context) -> Result<Target> {
     let url = url.ok_or_else(|| {
         Error::input("no database to work on").hint("pass --database-url, or set database-url in lockkeeper.toml")
     })?;
-    let dialect = Dialect::of_url(&url).or(settings.dialect);
-    let plan = directory::read(&args.change, dialect)?;
+    let plan = directory::read(&args.change, Some(database::dialect(&url)?))?;
     let session = database::connect(&url, "lockkeeper").await?;
     Ok(Target { plan, directory: args.change.clone(), url, session })
 }

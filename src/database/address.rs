@@ -48,7 +48,7 @@ fn redact_query(url: &str) -> String {
 
 /// The dialect of a URL that can be tried; anything doubtful is refused before a part of a password can be
 /// taken for a host, a port or a database.
-pub(super) fn dialect(url: &str) -> Result<Dialect> {
+pub fn dialect(url: &str) -> Result<Dialect> {
     let Some(dialect) = Dialect::of_url(url) else {
         return Err(malformed(url, "it names no database that lockkeeper knows"));
     };
