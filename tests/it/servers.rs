@@ -8,6 +8,7 @@
 //! let Some(database) = servers::postgres().await else { return };
 //! ```
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +24,25 @@ pub(crate) struct TestDatabase {
     pub(crate) url: String,
     /// Keeps an SQLite file's directory until the test ends.
     _directory: Option<tempfile::TempDir>,
+    /// On somebody's own server: its URL and what is to be dropped there in the end.
+    guest: Option<(String, String)>,
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Some((server, name)) = self.guest.take() else { return };
+        let leave = async move {
+            let mut session = connect(&server, "lockkeeper test").await?;
+            let force = if session.dialect() == Dialect::Postgres { " WITH (FORCE)" } else { "" };
+            let sql = format!("DROP DATABASE {}{force}", session.dialect().quote(&name));
+            session.execute(&sql, &[]).await.map_err(|error| lockkeeper::error::Error::input(error.to_string()))
+        };
+        // The test's own runtime may be on its way out.
+        let left = std::thread::spawn(move || tokio::runtime::Runtime::new().unwrap().block_on(leave)).join();
+        if !matches!(left, Ok(Ok(_))) {
+            tell(&format!("a test's database was not dropped: {left:?}"));
+        }
+    }
 }
 
 impl TestDatabase {
@@ -38,7 +58,7 @@ pub(crate) fn sqlite() -> TestDatabase {
     let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let file: PathBuf = directory.path().join("test.db");
     std::fs::write(&file, "").unwrap();
-    TestDatabase { url: format!("sqlite:{}", file.display()), _directory: Some(directory) }
+    TestDatabase { url: format!("sqlite:{}", file.display()), _directory: Some(directory), guest: None }
 }
 
 /// An empty PostgreSQL database.
@@ -80,14 +100,19 @@ fn share() -> Share {
 
 async fn database(engine: Engine, variable: &str) -> Option<TestDatabase> {
     let name = unique_name();
-    let url = match std::env::var(variable) {
-        Ok(server) => create_on(&server, &name).await,
-        Err(_) => temporary(engine)?.create_database(&name).await.unwrap(),
-    };
-    Some(TestDatabase { url, _directory: None })
+    Some(match std::env::var(variable) {
+        Ok(server) => {
+            let url = create_on(&server, &name).await;
+            TestDatabase { url, _directory: None, guest: Some((server, name)) }
+        }
+        Err(_) => {
+            let url = temporary(engine)?.create_database(&name).await.unwrap();
+            TestDatabase { url, _directory: None, guest: None }
+        }
+    })
 }
 
-/// A database on somebody's own server, which stays there.
+/// A database on somebody's own server.
 async fn create_on(server: &str, name: &str) -> String {
     let mut session = connect(server, "lockkeeper test").await.unwrap();
     let dialect: Dialect = session.dialect();
@@ -105,10 +130,14 @@ fn unique_name() -> String {
 }
 
 /// Never a silent pass.
-#[expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
 fn skip(engine: Engine, why: &str) {
     let required = |variable| std::env::var(variable).is_ok_and(|value| !value.is_empty() && value != "0");
     let required = required("LOCKKEEPER_TEST_REQUIRE") || std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(!required, "no {engine} for this test: {why}");
-    eprintln!("SKIP: no {engine} for this test: {why}");
+    tell(&format!("SKIP: no {engine} for this test: {why}"));
+}
+
+/// Past the capture of a passing test's output, which would swallow it.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
