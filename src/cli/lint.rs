@@ -41,11 +41,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let settings = Settings::load(context.config.as_deref())?;
     let dialect = dialect(args, &settings)?;
     let paths = if args.paths.is_empty() { &settings.migrations } else { &args.paths };
-    let history = layout::read(paths, dialect).map_err(|error| match args.paths.is_empty() {
-        true => {
-            error.hint("without PATHS, `lint` reads what `migrations` in lockkeeper.toml names, or else `migrations/`")
+    let history = layout::read(paths, dialect).map_err(|error| {
+        if args.paths.is_empty() && !paths.iter().all(|path| path.exists()) {
+            return error.hint("without PATHS, `migrations` in lockkeeper.toml is read, or the directory `migrations`");
         }
-        false => error,
+        error
     })?;
     let outcome = lint(&history, &settings)?;
     for error in &history.unreadable {
