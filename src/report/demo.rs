@@ -101,7 +101,7 @@ fn heading(chapter: Chapter) -> &'static str {
         Chapter::Plan => "The next release renames that column: lockkeeper plan makes a phased change of it",
         Chapter::ExpandAndBackfill => "lockkeeper run, expand and backfill: while v1 goes on",
         Chapter::ContractTooEarly => "lockkeeper run, contract: too early, the gates hold it back",
-        Chapter::Rollout => "v2 replaces v1 pod by pod, and lockkeeper run --wait watches the gates",
+        Chapter::Rollout => "v2, which knows new_status only, replaces v1 pod by pod; lockkeeper run --wait watches",
         Chapter::Afterwards => "The old column is gone, v2 goes on",
         Chapter::TextbookExpand => "Step 1, expand: a new column; v2 writes both and reads the old one",
         Chapter::TextbookMigrate => "Step 2, migrate: fill the new column where it is NULL",

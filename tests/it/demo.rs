@@ -1,5 +1,6 @@
 //! The demo by its real binary, and the comparison that it rests on.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -84,7 +85,13 @@ fn the_textbook_loses_writes() {
     line_with(&story, &["rows compared one by one:", "are not what was last written to them"]);
 }
 
-/// The demo's databases on a server.
+/// The name of the database that the demo made on a server.
+fn made(story: &str) -> &str {
+    let (_, rest) = story.split_once("made the database ").unwrap();
+    rest.split_once(';').unwrap().0
+}
+
+/// What a server says about databases.
 async fn databases(url: &str, sql: &str) -> Vec<Vec<Value>> {
     connect(url, "lockkeeper test").await.unwrap().query(sql, &[]).await.unwrap()
 }
@@ -98,15 +105,17 @@ async fn on_postgres_the_sessions_hold_the_gate_too() {
     let open = line_with(&story, &["gate db_sessions: pass, 3 sessions of v2 and none of another version"]);
     assert!(pending < open, "{story}");
     assert!(!story.contains("approves gate db_sessions"), "{story}");
-    let sql = "SELECT datname::text FROM pg_database WHERE datname LIKE 'lockkeeper_demo%'";
-    assert_eq!(databases(&database.url, sql).await, [] as [Vec<Value>; 0]);
+    let sql = format!("SELECT datname::text FROM pg_database WHERE datname = '{}'", made(&story));
+    assert_eq!(databases(&database.url, &sql).await, [] as [Vec<Value>; 0]);
 }
 
 #[tokio::test]
 async fn on_mariadb_nothing_fails_and_nothing_is_lost() {
     let Some(database) = servers::mariadb().await else { return };
-    assert_clean(&story(&["--database-url", &database.url], 0));
-    assert_eq!(databases(&database.url, "SHOW DATABASES LIKE 'lockkeeper_demo%'").await, [] as [Vec<Value>; 0]);
+    let story = story(&["--database-url", &database.url], 0);
+    assert_clean(&story);
+    let sql = format!("SHOW DATABASES LIKE '{}'", made(&story));
+    assert_eq!(databases(&database.url, &sql).await, [] as [Vec<Value>; 0]);
 }
 
 #[test]
@@ -123,18 +132,32 @@ fn a_temporary_postgres_is_started_for_it() {
 }
 
 #[test]
-fn an_interrupted_demo_removes_what_it_made() {
-    use std::io::{BufRead, BufReader};
+fn an_interrupted_demo_removes_its_files() {
+    interrupt(&[]);
+}
+
+#[tokio::test]
+async fn an_interrupted_demo_removes_its_database() {
+    let Some(database) = servers::postgres().await else { return };
+    let begun = interrupt(&["--database-url", &database.url]);
+    let sql = format!("SELECT datname::text FROM pg_database WHERE datname = '{}'", made(&begun));
+    assert_eq!(databases(&database.url, &sql).await, [] as [Vec<Value>; 0]);
+}
+
+/// Interrupts the demo in the middle of the rollout; what it had told until then.
+fn interrupt(arguments: &[&str]) -> String {
     let directory = tempfile::tempdir().unwrap();
-    let mut demo = command(&[], directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut demo = command(arguments, directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("terminates")), "it has come to the rollout");
+    let begun: Vec<String> =
+        lines.by_ref().map(Result::unwrap).take_while(|line| !line.contains("terminates")).collect();
     let id = nix::unistd::Pid::from_raw(demo.id().try_into().unwrap());
     nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
     assert!(!lines.any(|line| line.unwrap().contains("compared one by one")), "no totals of half a story");
     let output = demo.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(left_in(directory.path()), [] as [String; 0]);
+    begun.join("\n")
 }
 
 #[test]
