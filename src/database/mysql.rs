@@ -243,8 +243,10 @@ pub(super) async fn sessions<S: Session>(session: &mut S) -> Result<SeenSessions
             "this user does not see other users' sessions: GRANT PROCESS ON *.* TO it".to_string(),
         ));
     }
+    // As on PostgreSQL, the sessions of this database; and those that have chosen none yet, which may be any's.
     let sql = "SELECT user FROM information_schema.processlist
-        WHERE id <> connection_id() AND user NOT IN ('system user', 'event_scheduler') ORDER BY user";
+        WHERE id <> connection_id() AND user NOT IN ('system user', 'event_scheduler')
+        AND (db = database() OR db IS NULL) ORDER BY user";
     let rows = session.query(sql, &[]).await?;
     let seen = |row: &Vec<Value>| SeenSession { user: super::text(Some(row), 0), application_name: String::new() };
     Ok(SeenSessions::Seen(rows.iter().map(seen).collect()))
