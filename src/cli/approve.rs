@@ -1,5 +1,7 @@
 //! `lockkeeper approve`: a person's word, bound to the plan's files as they are now.
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::target::{self, Target};
 use super::{Context, block_on};
 use crate::error::{Error, Kind, Result, exit_code};
@@ -21,11 +23,11 @@ pub struct Args {
     gate: String,
 
     /// Who approves
-    #[arg(long, value_name = "NAME", env = "USER")]
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     by: String,
 
     /// Why; the ledger keeps it
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     reason: String,
 }
 
