@@ -8,10 +8,12 @@ pub mod change;
 pub mod dialect;
 mod guard;
 mod lexer;
+mod repeat;
 mod split;
 pub mod statement;
 
 pub use change::{Assignment, Change, Column, Conjunct, Constraint, ConstraintKind, Index, Name};
 pub use dialect::Dialect;
+pub use repeat::{Unrepeatable, unrepeatable};
 pub use split::comments;
 pub use statement::{Clause, Statement, Unread, line_column, read};

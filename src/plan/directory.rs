@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::probe::probe;
 use super::{Action, Backfill, Phase, Plan, PlanFile, Probe, Settings, Step, Verify};
 use crate::error::{Error, Result, closest};
-use crate::sql::{self, Change, Clause, Conjunct, Dialect};
+use crate::sql::{self, Change, Clause, Conjunct, Dialect, Unrepeatable};
 
 /// The files of a phased change; the digest covers those that are there, in this order.
 pub const FILES: [&str; 6] = [SETTINGS, EXPAND, BACKFILL, VERIFY, CONTRACT, REVERT];
@@ -69,6 +69,7 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
         steps.statement(Phase::Expand, statement);
     }
     let updates = backfill(&mut steps, of(BACKFILL))?;
+    repeatable(dialect, &updates, !of(VERIFY).is_empty())?;
     let proofs = match of(VERIFY) {
         [] => updates.iter().map(|(statement, update, filter)| derived(dialect, statement, update, filter)).collect(),
         queries => queries.iter().map(asked).collect::<Result<Vec<_>>>()?,
@@ -158,6 +159,38 @@ fn backfill<'a>(
         updates.push((statement, update, filter));
     }
     Ok(updates)
+}
+
+/// Refuses an UPDATE that would write another value the second time: after a failed proof it runs again.
+fn repeatable(dialect: Dialect, updates: &[(&Statement, Backfill, &[Conjunct])], own_proof: bool) -> Result<()> {
+    for (at, (statement, update, filter)) in updates.iter().enumerate() {
+        let later = updates[at..].iter().filter(|(_, other, _)| other.table == update.table);
+        let written: Vec<&str> =
+            later.flat_map(|(_, other, _)| &other.set).map(|assignment| assignment.column.as_str()).collect();
+        for assignment in &update.set {
+            let column = &assignment.column;
+            match sql::unrepeatable(dialect, &update.table, assignment, &written) {
+                None => {}
+                Some(Unrepeatable::ReadsWritten(read)) => {
+                    return Err(statement
+                        .refused(format!(
+                            "`{column}` is made from `{read}`, which the backfill also writes: a second run would change it again"
+                        ))
+                        .hint("fill a new column, so that the old value stays as it is until contract"));
+                }
+                Some(Unrepeatable::Volatile(word)) => {
+                    if !(own_proof && filter.iter().any(|part| part.guard)) {
+                        return Err(statement
+                            .refused(format!("`{column}` is made from `{word}`, which has another value every time: nothing can be proved, and a second run would change it again"))
+                            .hint(format!(
+                                "guard it with `WHERE {column} IS NULL`, and let verify.sql ask for rows where it is still missing"
+                            )));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A proof before it has its place in a phase.

@@ -13,6 +13,8 @@ pub(super) mod sqlite;
 mod sqlparser;
 mod tokens;
 
+pub(super) use cursor::unquote;
+
 /// Whose SQL it is. MariaDB is spoken to as MySQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dialect {

@@ -308,6 +308,52 @@ fn what_cannot_be_carried_out_is_refused_with_its_place() {
     assert!(error.starts_with("change/backfill.sql:1: this UPDATE cannot be cut"), "{error}");
 }
 
+/// A backfill whose proof failed runs again: what it writes may not depend on what it wrote.
+#[test]
+fn an_update_that_may_not_be_done_twice_is_refused() {
+    let check = |dialect, update: &str, verify: &str, expected: Option<&str>| {
+        let mut files = vec![("expand.sql", "ALTER TABLE t ADD COLUMN x int;"), ("backfill.sql", update)];
+        if !verify.is_empty() {
+            files.push(("verify.sql", verify));
+        }
+        let (_parent, path) = change(&files);
+        match (directory::read(&path, Some(dialect)), expected) {
+            (Ok(_), None) => {}
+            (Err(error), Some(expected)) => assert!(error.message.contains(expected), "{update}: {}", error.message),
+            (Ok(_), Some(_)) => panic!("{update} is not refused"),
+            (Err(error), None) => panic!("{update} is refused: {}", error.message),
+        }
+    };
+    for (update, expected) in [
+        ("UPDATE t SET a = a * 100", Some("`a` is made from `a`")),
+        ("UPDATE t SET a = t.a + 1 WHERE b", Some("`a` is made from `a`")),
+        ("UPDATE t SET \"A b\" = \"A b\" || 'x'", Some("made from `A b`")),
+        ("UPDATE t SET a = b, b = c", Some("`a` is made from `b`")),
+        ("UPDATE t SET x = a;\nUPDATE t SET a = x || '!'", Some("`x` is made from `a`")),
+        ("UPDATE t SET a = coalesce(a * 2, 0)", Some("`a` is made from `a`")),
+        ("UPDATE t SET a = (SELECT max(a) + 1 FROM t)", Some("`a` is made from `a`")),
+        ("UPDATE t SET a = (SELECT sum(u.b) + t.a FROM u)", Some("`a` is made from `a`")),
+        ("UPDATE t SET a = coalesce(a, b)", None),
+        ("UPDATE t SET email = lower(trim(email))", None),
+        ("UPDATE t SET a = b;\nUPDATE t SET c = a", None),
+        ("UPDATE t SET a = (SELECT sum(a) FROM u WHERE u.t = t.id)", None),
+        ("UPDATE t SET a = a(b)", None),
+        ("UPDATE t SET a = 'a' WHERE a = 'b'", None),
+        ("UPDATE t SET a = now()", Some("`a` is made from `now`")),
+        ("UPDATE t SET a = gen_random_uuid() WHERE a IS NULL", Some("`a` is made from `gen_random_uuid`")),
+        ("UPDATE t SET a = CURRENT_TIMESTAMP", Some("`a` is made from `CURRENT_TIMESTAMP`")),
+    ] {
+        check(Dialect::Postgres, update, "", expected);
+    }
+    check(Dialect::Postgres, "UPDATE t SET date = created::date", "", None);
+    check(Dialect::Sqlite, "UPDATE t SET a = datetime('now')", "", Some("`a` is made from `'now'`"));
+    check(Dialect::Mysql, "UPDATE t SET `a` = `a` + 1", "", Some("`a` is made from `a`"));
+    let missing = "SELECT 1 FROM t WHERE a IS NULL";
+    check(Dialect::Postgres, "UPDATE t SET a = gen_random_uuid() WHERE a IS NULL", missing, None);
+    check(Dialect::Postgres, "UPDATE t SET a = gen_random_uuid()", missing, Some("another value every time"));
+    check(Dialect::Postgres, "UPDATE t SET a = a + 1 WHERE x IS NULL", missing, Some("a second run"));
+}
+
 #[test]
 fn a_path_that_is_no_readable_directory_is_refused() {
     let (_parent, path) = change(&[("expand.sql", "SELECT 1;")]);

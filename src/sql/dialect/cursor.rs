@@ -243,7 +243,7 @@ pub(super) fn range_of(tokens: &[Token]) -> Option<Range<usize>> {
 }
 
 /// An identifier without its quotes; the spelling is kept.
-pub(super) fn unquote(text: &str) -> String {
+pub(in crate::sql) fn unquote(text: &str) -> String {
     let inner = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
     if let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         return inner.to_string();

@@ -1,0 +1,147 @@
+//! Whether an UPDATE may be done twice: a backfill whose proof failed runs again over rows that it has
+//! already written, and its proof compares with the expression a second time.
+//!
+//! It knows words, no types and no functions of the user's own: those are trusted.
+
+use super::dialect::unquote;
+use super::lexer::{Kind, Lexer, Token};
+use super::{Assignment, Dialect, Name};
+
+/// What makes an expression another value the second time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unrepeatable {
+    /// It reads this column, which is written: `amount = amount * 100`.
+    ReadsWritten(String),
+    /// It has another value every time it is asked for: `now()`.
+    Volatile(String),
+}
+
+/// What stands against writing `assignment` twice. `written` are the columns of `table` that this statement
+/// and those after it write.
+pub fn unrepeatable(dialect: Dialect, table: &Name, assignment: &Assignment, written: &[&str]) -> Option<Unrepeatable> {
+    let source = assignment.expression.as_str();
+    let mut lexer = Lexer::new(source, dialect);
+    let tokens: Vec<Token> = std::iter::from_fn(|| lexer.next()).collect();
+    let expression = Expression { source, tokens: &tokens };
+    if let Some(word) = expression.volatile() {
+        return Some(Unrepeatable::Volatile(word.to_string()));
+    }
+    let read = written.iter().find(|column| expression.reads(table, column))?;
+    let only_itself = assignment.column.eq_ignore_ascii_case(read)
+        && written
+            .iter()
+            .all(|column| assignment.column.eq_ignore_ascii_case(column) || !expression.reads(table, column));
+    (!(only_itself && expression.settles())).then(|| Unrepeatable::ReadsWritten((*read).to_string()))
+}
+
+/// Functions whose value changes between two calls, or between two batches.
+const VOLATILE: [&str; 27] = [
+    "changes",
+    "clock_timestamp",
+    "curdate",
+    "curtime",
+    "gen_random_bytes",
+    "gen_random_uuid",
+    "last_insert_id",
+    "nextval",
+    "now",
+    "rand",
+    "random",
+    "random_bytes",
+    "randomblob",
+    "setval",
+    "statement_timestamp",
+    "sysdate",
+    "timeofday",
+    "transaction_timestamp",
+    "txid_current",
+    "unixepoch",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+    "uuid",
+    "uuid_short",
+    "uuid_generate_v1",
+    "uuid_generate_v4",
+];
+
+/// The same, written without parentheses.
+const CLOCKS: [&str; 5] = ["current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"];
+
+/// Functions whose value stays when they are applied to it again.
+const SETTLING: [&str; 9] = ["btrim", "coalesce", "ifnull", "lower", "ltrim", "nullif", "rtrim", "trim", "upper"];
+
+struct Expression<'a> {
+    source: &'a str,
+    tokens: &'a [Token],
+}
+
+impl<'a> Expression<'a> {
+    fn text(&self, at: usize) -> &'a str {
+        self.tokens.get(at).map_or("", |token| token.text(self.source))
+    }
+
+    fn is_call(&self, at: usize) -> bool {
+        self.text(at + 1) == "("
+    }
+
+    fn volatile(&self) -> Option<&'a str> {
+        let is_one = |at: &usize| {
+            let text = self.text(*at);
+            let among = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+            match self.tokens[*at].kind {
+                Kind::Word => among(&CLOCKS) || self.is_call(*at) && among(&VOLATILE),
+                Kind::String => text.eq_ignore_ascii_case("'now'"),
+                _ => false,
+            }
+        };
+        (0..self.tokens.len()).find(is_one).map(|at| self.text(at))
+    }
+
+    /// The expression reads this column of the table. Inside a subquery an unqualified name belongs to the
+    /// subquery's own tables, unless the table is among them.
+    fn reads(&self, table: &Name, column: &str) -> bool {
+        let named = |at: usize, name: &str| match self.tokens[at].kind {
+            Kind::Word => self.text(at).eq_ignore_ascii_case(name),
+            Kind::Quoted => unquote(self.text(at)).eq_ignore_ascii_case(name),
+            _ => false,
+        };
+        let own_again = (1..self.tokens.len()).any(|at| {
+            let before = self.text(at - 1);
+            named(at, &table.name) && ["from", "join"].iter().any(|word| before.eq_ignore_ascii_case(word))
+        });
+        let mut subqueries = Vec::new();
+        for at in 0..self.tokens.len() {
+            match self.text(at) {
+                "(" => subqueries.push(self.text(at + 1).eq_ignore_ascii_case("select")),
+                ")" => {
+                    subqueries.pop();
+                }
+                _ if !named(at, column) || self.is_call(at) => {}
+                _ => {
+                    let qualified = at >= 2 && self.text(at - 1) == ".";
+                    let elsewhere = subqueries.contains(&true) && !own_again;
+                    let own = if qualified { named(at - 2, &table.name) } else { !elsewhere };
+                    // Behind `::` or AS stands a type, before a string too: `date '2026-01-01'`.
+                    let is_type = at >= 1 && (self.text(at - 1) == ":" || self.text(at - 1).eq_ignore_ascii_case("as"))
+                        || self.tokens.get(at + 1).is_some_and(|next| next.kind == Kind::String);
+                    if own && !is_type {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Nothing but calls that do not change their own result: `coalesce(new, old)`, `lower(trim(email))`.
+    fn settles(&self) -> bool {
+        self.is_call(0)
+            && (0..self.tokens.len()).all(|at| match self.tokens[at].kind {
+                Kind::Word if self.is_call(at) => SETTLING.iter().any(|word| self.text(at).eq_ignore_ascii_case(word)),
+                Kind::Word | Kind::Quoted | Kind::String | Kind::Number => true,
+                Kind::Symbol => ["(", ")", ",", "."].contains(&self.text(at)),
+                _ => false,
+            })
+    }
+}
