@@ -7,6 +7,7 @@
 
 mod backfill;
 pub mod event;
+mod gates;
 pub mod ledger;
 mod proof;
 mod range;
@@ -15,12 +16,14 @@ mod statement;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::database::{self, DatabaseError, DatabaseErrorKind, SeenSessions, Session};
+use crate::database::{DatabaseError, DatabaseErrorKind, Session};
 use crate::error::{Error, Kind, Result};
-use crate::gate::{self, Evidence, Judgement, SessionSeen, Sessions, Verdict};
-use crate::plan::{Action, Phase, Plan};
+use crate::gate::Judgement;
+use crate::plan::{Action, Phase, Plan, Step};
 
 pub use event::Event;
+use gates::Gates;
+pub use gates::evidence;
 pub use ledger::{HeldBy, Lease, Ledger, PlanRecord, State, StepRecord};
 
 /// How a plan is to be carried out.
@@ -118,27 +121,16 @@ pub async fn carry_out<S: Session>(
     check(plan)?;
     let context = Context { plan, ledger, lease, stop: request.stop };
     open(session, &context, on_event).await?;
-    let asked: Vec<Phase> =
-        Phase::ALL.into_iter().filter(|phase| request.phase.is_none_or(|only| only == *phase)).collect();
+    let in_words = |error: DatabaseError| Trouble::from(error).into_error(&plan.name);
     let mut started = None;
     let mut judged = Vec::new();
+    let mut proof_is_fresh = false;
     loop {
-        let place = || plan.name.clone();
-        let records =
-            ledger.steps(session, &plan.name).await.map_err(|error| Trouble::from(error).into_error(&place()))?;
+        let records = ledger.steps(session, &plan.name).await.map_err(in_words)?;
         let next = plan.steps.iter().zip(&records).find(|(_, record)| record.state != State::Done);
         let Some((step, record)) = next else { break };
-        if !asked.contains(&step.phase) {
-            if step.phase > *asked.iter().max().unwrap_or(&step.phase) {
-                return Ok(Outcome::Finished);
-            }
-            return Err(Error::input(format!(
-                "the {} phase is not finished: step {} is {}",
-                step.phase.name(),
-                step.id,
-                record.state.name()
-            ))
-            .hint("run it first, or run without --phase"));
+        if !is_asked_for(request.phase, step, record)? {
+            return Ok(Outcome::Finished);
         }
         if (request.stop)() {
             return Ok(Outcome::Interrupted);
@@ -147,23 +139,23 @@ pub async fn carry_out<S: Session>(
             started = Some(step.phase);
             on_event(Event::PhaseStarted { phase: step.phase });
         }
-        match pass_gates(session, &context, request, step.phase, &mut judged, on_event).await? {
-            Outcome::Finished => {}
-            closed => return Ok(closed),
+        match gates::pass(session, &context, request, step.phase, &mut judged, on_event).await? {
+            Gates::Open { waited } => proof_is_fresh &= !waited,
+            Gates::Closed(judgements) => return Ok(Outcome::Waiting(judgements)),
+            Gates::Interrupted => return Ok(Outcome::Interrupted),
         }
-        let resumed = record.state == State::Running;
-        on_event(Event::StepStarted { step: step.id.clone(), sql: step.sql.clone(), resumed });
-        let done = match &step.action {
-            Action::Statement { transactional: true } => {
-                statement::transactional(session, &context, step, on_event).await
+        if step.phase == Phase::Contract && !proof_is_fresh {
+            proof_is_fresh = true;
+            if proof::expire(session, &context, &records).await.map_err(|trouble| trouble.into_error(&plan.name))? {
+                continue;
             }
-            Action::Statement { transactional: false } => {
-                statement::probed(session, &context, step, record, on_event).await
-            }
-            Action::Backfill(backfill) => backfill::fill(session, &context, step, backfill, record, on_event).await,
-            Action::Verify(verify) => proof::prove(session, &context, step, verify, on_event).await,
-        };
-        match done {
+        }
+        on_event(Event::StepStarted {
+            step: step.id.clone(),
+            sql: step.sql.clone(),
+            resumed: record.state == State::Running,
+        });
+        match perform(session, &context, step, record, on_event).await {
             Ok(Done::Yes { found }) => on_event(Event::StepDone { step: step.id.clone(), found }),
             Ok(Done::Interrupted) => return Ok(Outcome::Interrupted),
             Err(trouble) => {
@@ -174,9 +166,35 @@ pub async fn carry_out<S: Session>(
             }
         }
     }
-    ledger.finish(session, &plan.name).await.map_err(|error| Trouble::from(error).into_error(&plan.name))?;
+    ledger.finish(session, &plan.name).await.map_err(in_words)?;
     on_event(Event::Finished { plan: plan.name.clone() });
     Ok(Outcome::Finished)
+}
+
+/// Whether the next step belongs to what was asked for; a later one means that all of that is done.
+fn is_asked_for(only: Option<Phase>, step: &Step, record: &StepRecord) -> Result<bool> {
+    let Some(only) = only else { return Ok(true) };
+    if step.phase < only {
+        let (phase, state) = (step.phase.name(), record.state.name());
+        return Err(Error::input(format!("the {phase} phase is not finished: step {} is {state}", step.id))
+            .hint("run it first, or run without --phase"));
+    }
+    Ok(step.phase == only)
+}
+
+async fn perform<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    step: &Step,
+    record: &StepRecord,
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> Result<Done, Trouble> {
+    match &step.action {
+        Action::Statement { transactional: true } => statement::transactional(session, context, step, on_event).await,
+        Action::Statement { transactional: false } => statement::probed(session, context, step, record, on_event).await,
+        Action::Backfill(backfill) => backfill::fill(session, context, step, backfill, record, on_event).await,
+        Action::Verify(verify) => proof::prove(session, context, step, verify, on_event).await,
+    }
 }
 
 /// How a step ended.
@@ -211,12 +229,18 @@ async fn open<S: Session>(
     let known = context.ledger.files(session, &plan.name).await.map_err(in_words)?;
     let records = context.ledger.steps(session, &plan.name).await.map_err(in_words)?;
     let begun = records.iter().any(|record| record.state != State::Pending || record.last_key.is_some());
+    let steps_differ = plan.steps.len() != records.len()
+        || plan.steps.iter().zip(&records).any(|(step, record)| step.id != record.id || step.digest != record.digest);
     let changed = changed_files(plan, &known);
     if begun && changed.iter().any(|name| name != "change.toml") {
         return Err(Error::input(format!("{}: {} changed after the plan had begun", plan.name, changed.join(", ")))
             .hint("put the files back as they were (the ledger knows their digests), or undo the change and begin a new one"));
     }
-    if known.is_empty() || !changed.is_empty() {
+    if begun && steps_differ && changed.is_empty() {
+        return Err(Error::input(format!("{}: the ledger knows other steps of the same files", plan.name))
+            .hint("another version of lockkeeper began this plan: finish it with that one"));
+    }
+    if known.is_empty() || steps_differ || !changed.is_empty() {
         begin(session).await.map_err(in_words)?;
         let written = async {
             if begun {
@@ -251,97 +275,6 @@ fn changed_files(plan: &Plan, known: &[(String, String)]) -> Vec<String> {
     let mut names: Vec<String> = differs.chain(gone).collect();
     names.sort();
     names
-}
-
-/// Looks at the gates of a phase until they are open, or says why they are not.
-async fn pass_gates<S: Session>(
-    session: &mut S,
-    context: &Context<'_>,
-    request: &Request<'_>,
-    phase: Phase,
-    before: &mut Vec<Judgement>,
-    on_event: &mut (dyn FnMut(Event) + Send),
-) -> Result<Outcome> {
-    let plan = context.plan;
-    let gates = gate::gates_of(plan, phase);
-    if gates.is_empty() {
-        return Ok(Outcome::Finished);
-    }
-    loop {
-        let evidence = evidence(session, context.ledger, plan, &request.directory)
-            .await
-            .map_err(|error| Trouble::from(error).into_error("the gates"))?;
-        let judgements: Vec<Judgement> = gates.iter().map(|gate| gate::judge(gate, &evidence)).collect();
-        let news = judgements != *before;
-        if news {
-            remember(session, context, phase, &judgements).await.map_err(|trouble| trouble.into_error("the gates"))?;
-            on_event(Event::Judged { phase, judgements: judgements.clone() });
-            before.clone_from(&judgements);
-        }
-        if let Some(failed) = judgements.iter().find(|judgement| judgement.verdict == Verdict::Fail) {
-            return Err(Error::new(Kind::Refused, format!("gate {} refuses the {} phase", failed.gate, phase.name()))
-                .because(&failed.because));
-        }
-        let Some(closed) = judgements.iter().find(|judgement| judgement.verdict != Verdict::Pass) else {
-            return Ok(Outcome::Finished);
-        };
-        let Some(pause) = request.wait else { return Ok(Outcome::Waiting(judgements)) };
-        if news {
-            on_event(Event::Waiting { because: format!("{}: {}", closed.gate, closed.because) });
-        }
-        if !sleep(pause, request.stop).await {
-            return Ok(Outcome::Interrupted);
-        }
-        if !context
-            .ledger
-            .renew(session, context.lease)
-            .await
-            .map_err(|error| Trouble::from(error).into_error("the gates"))?
-        {
-            return Err(Trouble::LeaseLost.into_error("the gates"));
-        }
-    }
-}
-
-/// One snapshot of everything that the gates of a plan ask about.
-///
-/// # Errors
-/// What the database refused; what a cluster refuses is part of the evidence.
-pub async fn evidence<S: Session>(
-    session: &mut S,
-    ledger: &Ledger,
-    plan: &Plan,
-    directory: &std::path::Path,
-) -> Result<Evidence, DatabaseError> {
-    let approvals = ledger.approvals(session, &plan.name).await?;
-    let sessions = match database::sessions(session).await? {
-        SeenSessions::NotKnowable(why) => Sessions::NotKnowable(why),
-        SeenSessions::Masked(why) => Sessions::Masked(why),
-        SeenSessions::Seen(seen) => {
-            let session =
-                |one: database::SeenSession| SessionSeen { user: one.user, application_name: one.application_name };
-            Sessions::Seen(seen.into_iter().map(session).collect())
-        }
-    };
-    let kubernetes = gate::evidence::kubernetes::collect(plan, directory, std::time::SystemTime::now()).await;
-    Ok(Evidence { approvals, sessions, kubernetes })
-}
-
-async fn remember<S: Session>(
-    session: &mut S,
-    context: &Context<'_>,
-    phase: Phase,
-    judgements: &[Judgement],
-) -> Result<(), Trouble> {
-    begin(session).await?;
-    let written = async {
-        for judgement in judgements {
-            context.ledger.judged(session, &context.plan.name, phase, judgement).await?;
-        }
-        context.ledger.fence(session, context.lease).await
-    }
-    .await;
-    finish(session, written).await
 }
 
 /// Begins a transaction that will write: SQLite takes its lock at once, because a lock that is upgraded

@@ -150,7 +150,7 @@ impl Ledger {
     /// The plan's steps, in order.
     pub async fn steps<S: Session>(&self, session: &mut S, plan: &str) -> Result<Vec<StepRecord>, DatabaseError> {
         let sql = format!(
-            "SELECT id, phase, state, last_key, final_key, rows_done, rows_total, problem, {}, {} \
+            "SELECT id, phase, state, last_key, final_key, rows_done, rows_total, problem, {}, {}, digest \
              FROM {{prefix}}step WHERE plan = ? ORDER BY position",
             self.words.time_text("started_at"),
             self.words.time_text("finished_at")

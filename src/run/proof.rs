@@ -1,11 +1,11 @@
 //! The proof that a backfill is complete: no row differs, asked range by range, or by the user's own queries.
 
-use super::ledger::State;
+use super::ledger::{State, StepRecord};
 use super::range::Ranges;
 use super::{Context, Done, Event, Trouble, begin, finish};
 use crate::database::Session;
 use crate::error::{Error, Kind};
-use crate::plan::{Action, Step, Verify};
+use crate::plan::{Action, Phase, Step, Verify};
 
 /// Rows of one question: reading is cheaper than writing, so ten batches at once.
 const ROWS: u64 = 50_000;
@@ -61,6 +61,33 @@ pub(super) async fn prove<S: Session>(
         .hint("a version that knows nothing of the new shape may still be writing without a sync trigger, or the WHERE of backfill.sql leaves rows out")
         .hint("the same command runs the backfill and its proof again")
         .into())
+}
+
+/// Before the first statement of contract: a proof taken earlier, before a crash or a wait at the gates, says
+/// nothing about rows that a version written off too early has touched since. Whether there was one.
+pub(super) async fn expire<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    records: &[StepRecord],
+) -> Result<bool, Trouble> {
+    let contract = || context.plan.steps.iter().zip(records).filter(|(step, _)| step.phase == Phase::Contract);
+    let is_proof = |step: &Step| matches!(step.action, Action::Verify(_));
+    let begun = contract().any(|(step, record)| !is_proof(step) && record.state != State::Pending);
+    let taken: Vec<_> = contract().filter(|(step, record)| is_proof(step) && record.state == State::Done).collect();
+    if begun || taken.is_empty() {
+        return Ok(false);
+    }
+    begin(session).await?;
+    let written = async {
+        for (step, _) in &taken {
+            context.ledger.set_state(session, &context.plan.name, &step.id, State::Pending).await?;
+            context.ledger.event(session, &context.plan.name, &step.id, "expired", "").await?;
+        }
+        context.ledger.fence(session, context.lease).await
+    }
+    .await;
+    finish(session, written).await?;
+    Ok(true)
 }
 
 enum Answer {

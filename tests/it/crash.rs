@@ -170,9 +170,7 @@ async fn end_state(url: &str) -> Vec<Vec<Vec<Value>>> {
         "SELECT * FROM orders ORDER BY id".to_string(),
         "SELECT what, count(*) FROM journal GROUP BY what ORDER BY what".to_string(),
         format!("SELECT id, state, rows_done, rows_total, problem FROM {ledger}step ORDER BY position"),
-        format!(
-            "SELECT step, count(*) FROM {ledger}event WHERE kind IN ('done', 'proved') GROUP BY step ORDER BY step"
-        ),
+        format!("SELECT step, count(*) FROM {ledger}event WHERE kind = 'done' GROUP BY step ORDER BY step"),
         format!("SELECT count(*) FROM {ledger}plan WHERE finished_at IS NOT NULL"),
     ] {
         state.push(session.query(&sql, &[]).await.unwrap());

@@ -217,6 +217,28 @@ async fn a_proof_that_fails_names_a_row_and_the_next_run_fills_again() {
     expect(&change.say(&["run"]), 3, &["gate approval: pending"]);
 }
 
+/// What was proved before a failure is proved again before the first thing is dropped.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_proof_does_not_open_contract() {
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 50).await;
+    let contract = fs::read_to_string(change.path.join("contract.sql")).unwrap();
+    change.write("contract.sql", &format!("DROP TABLE obstacle;\n{contract}"));
+    expect(&change.say(&["run"]), 3, &[]);
+    change.approve();
+    expect(&change.say(&["run"]), 4, &["contract.1  done", "step contract.2 (contract.sql:1) failed"]);
+    let mut session = change.session().await;
+    session.execute("CREATE TABLE obstacle (id int)", &[]).await.unwrap();
+    let triggers = session.query("SELECT name FROM sqlite_schema WHERE type = 'trigger'", &[]).await.unwrap();
+    for row in &triggers {
+        let Value::Text(name) = &row[0] else { panic!("a trigger") };
+        session.execute(&format!("DROP TRIGGER {name}"), &[]).await.unwrap();
+    }
+    session.execute("UPDATE orders SET old_status = 'written by v1' WHERE id = 7", &[]).await.unwrap();
+    expect(&change.say(&["run"]), 4, &["the backfill is not complete: row 7 of `orders` differs"]);
+    let kept = session.query("SELECT old_status FROM orders WHERE id = 7", &[]).await.unwrap();
+    assert_eq!(kept, [[Value::Text("written by v1".into())]], "nothing was dropped");
+}
+
 /// The census of the recorded rollout, through the whole command.
 #[tokio::test(flavor = "multi_thread")]
 async fn recorded_pods_hold_and_open_the_gate() {

@@ -27,6 +27,8 @@ impl State {
 pub struct StepRecord {
     pub id: String,
     pub phase: String,
+    /// What the step did when the plan was registered.
+    pub digest: String,
     pub state: State,
     /// The key up to which a backfill is committed.
     pub last_key: Option<String>,
@@ -71,6 +73,7 @@ pub(super) fn record(row: &[Value]) -> StepRecord {
     StepRecord {
         id: string(row, 0),
         phase: string(row, 1),
+        digest: string(row, 10),
         state: match string(row, 2).as_str() {
             "done" => State::Done,
             "running" => State::Running,

@@ -1,0 +1,112 @@
+//! The gates in front of a phase: looked at over one snapshot of evidence, waited for, remembered.
+
+use super::{Context, Event, Request, Trouble, begin, finish, sleep};
+use crate::database::{self, DatabaseError, SeenSessions, Session};
+use crate::error::{Error, Kind, Result};
+use crate::gate::{self, Evidence, Judgement, SessionSeen, Sessions, Verdict};
+use crate::plan::{Phase, Plan};
+use crate::run::Ledger;
+
+/// What a look at the gates comes to.
+pub(super) enum Gates {
+    /// `waited`: they were closed for a while, and what was known before that may have changed.
+    Open {
+        waited: bool,
+    },
+    /// Nobody wants to wait.
+    Closed(Vec<Judgement>),
+    Interrupted,
+}
+
+/// Looks at the gates of a phase until they are open, or says why they are not.
+pub(super) async fn pass<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    request: &Request<'_>,
+    phase: Phase,
+    before: &mut Vec<Judgement>,
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> Result<Gates> {
+    let plan = context.plan;
+    let gates = gate::gates_of(plan, phase);
+    if gates.is_empty() {
+        return Ok(Gates::Open { waited: false });
+    }
+    let mut waited = false;
+    loop {
+        let evidence = evidence(session, context.ledger, plan, &request.directory)
+            .await
+            .map_err(|error| Trouble::from(error).into_error("the gates"))?;
+        let judgements: Vec<Judgement> = gates.iter().map(|gate| gate::judge(gate, &evidence)).collect();
+        let news = judgements != *before;
+        if news {
+            remember(session, context, phase, &judgements).await.map_err(|trouble| trouble.into_error("the gates"))?;
+            on_event(Event::Judged { phase, judgements: judgements.clone() });
+            before.clone_from(&judgements);
+        }
+        if let Some(failed) = judgements.iter().find(|judgement| judgement.verdict == Verdict::Fail) {
+            return Err(Error::new(Kind::Refused, format!("gate {} refuses the {} phase", failed.gate, phase.name()))
+                .because(&failed.because));
+        }
+        let Some(closed) = judgements.iter().find(|judgement| judgement.verdict != Verdict::Pass) else {
+            return Ok(Gates::Open { waited });
+        };
+        let Some(pause) = request.wait else { return Ok(Gates::Closed(judgements)) };
+        waited = true;
+        if news {
+            on_event(Event::Waiting { because: format!("{}: {}", closed.gate, closed.because) });
+        }
+        if !sleep(pause, request.stop).await {
+            return Ok(Gates::Interrupted);
+        }
+        if !context
+            .ledger
+            .renew(session, context.lease)
+            .await
+            .map_err(|error| Trouble::from(error).into_error("the gates"))?
+        {
+            return Err(Trouble::LeaseLost.into_error("the gates"));
+        }
+    }
+}
+
+/// One snapshot of everything that the gates of a plan ask about.
+///
+/// # Errors
+/// What the database refused; what a cluster refuses is part of the evidence.
+pub async fn evidence<S: Session>(
+    session: &mut S,
+    ledger: &Ledger,
+    plan: &Plan,
+    directory: &std::path::Path,
+) -> Result<Evidence, DatabaseError> {
+    let approvals = ledger.approvals(session, &plan.name).await?;
+    let sessions = match database::sessions(session).await? {
+        SeenSessions::NotKnowable(why) => Sessions::NotKnowable(why),
+        SeenSessions::Masked(why) => Sessions::Masked(why),
+        SeenSessions::Seen(seen) => {
+            let session =
+                |one: database::SeenSession| SessionSeen { user: one.user, application_name: one.application_name };
+            Sessions::Seen(seen.into_iter().map(session).collect())
+        }
+    };
+    let kubernetes = gate::evidence::kubernetes::collect(plan, directory, std::time::SystemTime::now()).await;
+    Ok(Evidence { approvals, sessions, kubernetes })
+}
+
+async fn remember<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    phase: Phase,
+    judgements: &[Judgement],
+) -> Result<(), Trouble> {
+    begin(session).await?;
+    let written = async {
+        for judgement in judgements {
+            context.ledger.judged(session, &context.plan.name, phase, judgement).await?;
+        }
+        context.ledger.fence(session, context.lease).await
+    }
+    .await;
+    finish(session, written).await
+}
