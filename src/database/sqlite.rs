@@ -89,7 +89,8 @@ fn decode(row: &SqliteRow) -> Result<Vec<Value>, DatabaseError> {
             let storage_class = raw.type_info().name().to_string();
             Ok(match storage_class.as_str() {
                 "INTEGER" => Value::Int(row.try_get_unchecked(column)?),
-                "REAL" => Value::Text(row.try_get_unchecked::<f64, _>(column)?.to_string()),
+                // As few digits as tell the number: SQLite reads a long row of them back inexactly.
+                "REAL" => Value::Text(format!("{:?}", row.try_get_unchecked::<f64, _>(column)?)),
                 "BLOB" => Value::Bytes(row.try_get_unchecked(column)?),
                 _ => Value::Text(row.try_get_unchecked(column)?),
             })

@@ -1,26 +1,28 @@
 //! Ranges of a table's key: where the next batch ends, and the condition that selects it.
 //!
-//! A key travels as text (the ledger keeps it): integers as digits, text in quotes, bytes in hex, columns
-//! of a composite key joined by a unit separator, which no sane key holds.
+//! A key travels as text (the ledger keeps it), each value told by its form: digits, text in quotes, bytes in
+//! `x''`; columns of a composite key are joined by a unit separator, which is escaped inside text.
 
 use crate::database::{self, DatabaseError, Session, Value};
 use crate::error::Error;
 use crate::sql::{Dialect, Name};
 
 use super::Trouble;
-use super::ledger::parameters;
 
 const SEPARATOR: char = '\u{1f}';
 
-/// How a key column is fetched, remembered and compared.
+/// How a key column is fetched and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Family {
-    Integer,
-    /// Fetched as it is and compared as text by the column's own collation.
-    Text,
-    /// Fetched as text and cast back to its type: uuid, timestamps.
+    /// As it is.
+    Plain,
+    /// Fetched as it is, compared as its own type: PostgreSQL would compare `citext` and `char` as text, in
+    /// another order.
+    Typed,
+    /// Fetched as text, compared as its own type: uuid, timestamps.
     Cast,
-    Bytes,
+    /// MySQL may compare a number with text by way of an inexact one.
+    Unsigned,
 }
 
 #[derive(Debug, Clone)]
@@ -56,7 +58,7 @@ impl Ranges {
                     "key column `{}` of table `{table}` has type {}, by which rows cannot be batched yet",
                     column.name, column.data_type
                 ))
-                .hint("integers, text, uuid, dates and times, and binary keys can")
+                .hint("integers, text, uuid, dates and times can, and on MySQL binary keys")
                 .into());
             };
             columns.push(Column { quoted: dialect.quote(&column.name), data_type: column.data_type, family });
@@ -118,20 +120,20 @@ impl Ranges {
         let mut values = Vec::new();
         for (bound, strict, loose) in [(from, ">", ">"), (to, "<", "<=")] {
             let Some(bound) = bound else { continue };
-            let bound = self.decode(bound);
+            let bound = decode(bound);
             parts.push(self.compare(&bound, strict, loose, &mut values));
         }
         if parts.is_empty() {
             parts.push("1 = 1".to_string());
         }
-        (parameters(self.dialect, &parts.join(" AND ")), values)
+        (parts.join(" AND "), values)
     }
 
     /// A row comparison spelled out, which all three servers find in an index: `a >= x AND (a > x OR (a = x AND b > y))`.
     fn compare(&self, bound: &[Value], strict: &str, last: &str, values: &mut Vec<Value>) -> String {
         let column = |index: usize, operator: &str, values: &mut Vec<Value>| {
             values.push(bound.get(index).cloned().unwrap_or(Value::Null));
-            format!("{} {operator} {}", self.columns[index].quoted, self.placeholder(index))
+            format!("{} {operator} {}", self.columns[index].quoted, self.placeholder(index, values.len()))
         };
         if self.columns.len() == 1 {
             return column(0, last, values);
@@ -147,10 +149,12 @@ impl Ranges {
         format!("{lead} AND ({})", alternatives.join(" OR "))
     }
 
-    fn placeholder(&self, index: usize) -> String {
+    fn placeholder(&self, index: usize, number: usize) -> String {
         let column = &self.columns[index];
         match (column.family, self.dialect) {
-            (Family::Cast, Dialect::Postgres) => format!("CAST(? AS {})", column.data_type),
+            (Family::Typed | Family::Cast, Dialect::Postgres) => format!("CAST(${number} AS {})", column.data_type),
+            (_, Dialect::Postgres) => format!("${number}"),
+            (Family::Unsigned, _) => "CAST(? AS unsigned)".to_string(),
             _ => "?".to_string(),
         }
     }
@@ -158,25 +162,16 @@ impl Ranges {
     fn fetched(&self) -> String {
         let column = |column: &Column| match (column.family, self.dialect) {
             (Family::Cast, Dialect::Postgres) => format!("CAST({} AS text)", column.quoted),
-            (Family::Cast, Dialect::Mysql) => format!("CAST({} AS char)", column.quoted),
+            (Family::Cast | Family::Unsigned, Dialect::Mysql) => format!("CAST({} AS char)", column.quoted),
             _ => column.quoted.clone(),
         };
         self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
     }
 
+    /// By the table's own columns: PostgreSQL takes a bare name for the fetched text.
     fn order(&self, direction: &str) -> String {
-        self.columns.iter().map(|column| format!("{} {direction}", column.quoted)).collect::<Vec<_>>().join(", ")
-    }
-
-    fn decode(&self, key: &str) -> Vec<Value> {
-        let value = |(text, column): (&str, &Column)| match column.family {
-            Family::Integer => text.parse().map_or_else(|_| Value::Text(text.to_string()), Value::Int),
-            Family::Text | Family::Cast => Value::Text(
-                text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(text).to_string(),
-            ),
-            Family::Bytes => Value::Bytes(from_hex(text)),
-        };
-        key.split(SEPARATOR).zip(&self.columns).map(value).collect()
+        let column = |column: &Column| format!("{}.{} {direction}", self.table, column.quoted);
+        self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -185,19 +180,15 @@ fn family(dialect: Dialect, data_type: &str) -> Option<Family> {
     let lower = data_type.to_ascii_lowercase();
     let word = lower.split(['(', ' ']).next().unwrap_or_default();
     Some(match (dialect, word) {
-        (Dialect::Sqlite, word) if word.contains("int") => Family::Integer,
-        (Dialect::Sqlite, word) if word.contains("char") || word.contains("text") || word.contains("clob") => {
-            Family::Text
-        }
-        (Dialect::Mysql, "bigint") if lower.contains("unsigned") => Family::Cast,
-        (_, "tinyint" | "smallint" | "mediumint" | "int" | "integer" | "bigint") => Family::Integer,
-        (
-            _,
-            "text" | "char" | "varchar" | "character" | "bpchar" | "citext" | "tinytext" | "mediumtext" | "longtext",
-        ) => Family::Text,
-        (Dialect::Postgres, "uuid" | "date" | "timestamp" | "timestamptz" | "numeric") => Family::Cast,
+        // Any column holds values of any type, in one order.
+        (Dialect::Sqlite, _) => Family::Plain,
+        (Dialect::Mysql, "bigint") if lower.contains("unsigned") => Family::Unsigned,
+        (_, "tinyint" | "smallint" | "mediumint" | "int" | "integer" | "bigint") => Family::Plain,
+        (Dialect::Postgres, "text" | "character" | "citext") => Family::Typed,
+        (Dialect::Mysql, "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext") => Family::Plain,
+        (Dialect::Mysql, "binary" | "varbinary") => Family::Plain,
+        (Dialect::Postgres, "uuid" | "date" | "timestamp" | "numeric") => Family::Cast,
         (Dialect::Mysql, "date" | "datetime" | "timestamp" | "uuid") => Family::Cast,
-        (Dialect::Mysql, "binary" | "varbinary") => Family::Bytes,
         _ => return None,
     })
 }
@@ -207,10 +198,38 @@ fn encode(row: &[Value]) -> String {
         Value::Null => String::new(),
         Value::Int(number) => number.to_string(),
         // In quotes, so that an empty key is not taken for none.
-        Value::Text(text) => format!("'{text}'"),
-        Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Value::Text(text) => format!("'{}'", text.replace('\\', "\\\\").replace(SEPARATOR, "\\u")),
+        Value::Bytes(bytes) => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("x'{hex}'")
+        }
     };
     row.iter().map(column).collect::<Vec<_>>().join(&SEPARATOR.to_string())
+}
+
+fn decode(key: &str) -> Vec<Value> {
+    let value = |part: &str| {
+        let quoted = |prefix: &str| part.strip_prefix(prefix)?.strip_suffix('\'');
+        match (quoted("'"), quoted("x'"), part.parse()) {
+            (Some(text), ..) => Value::Text(unescape(text)),
+            (_, Some(hex), _) => Value::Bytes(from_hex(hex)),
+            (.., Ok(number)) => Value::Int(number),
+            _ => Value::Null,
+        }
+    };
+    key.split(SEPARATOR).map(value).collect()
+}
+
+fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        plain.push(match letter {
+            '\\' if letters.next() == Some('u') => SEPARATOR,
+            letter => letter,
+        });
+    }
+    plain
 }
 
 fn from_hex(text: &str) -> Vec<u8> {

@@ -14,7 +14,7 @@ use super::servers::{self, TestDatabase};
 /// A change directory of one test's own, and the database that it is run on.
 pub(crate) struct Change {
     pub(crate) database: TestDatabase,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     pub(crate) path: PathBuf,
 }
 
@@ -51,9 +51,22 @@ impl Change {
         for statement in lockkeeper::sql::read(&table, dialect) {
             session.execute(&table[statement.range], &[]).await.unwrap();
         }
-        let change = Self { database, _directory: directory, path };
+        let change = Self { database, directory, path };
         change.insert(&mut session, rows).await;
         change
+    }
+
+    /// A change without files yet, on a database without tables.
+    pub(crate) fn empty(database: TestDatabase) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_path_buf();
+        Self { database, directory, path }
+    }
+
+    /// From now on it is the change of this name.
+    pub(crate) fn named(&mut self, name: &str) {
+        self.path = self.directory.path().join(name);
+        fs::create_dir(&self.path).unwrap();
     }
 
     async fn insert(&self, session: &mut Connection, rows: u32) {
