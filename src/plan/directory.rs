@@ -178,14 +178,15 @@ fn repeatable(dialect: Dialect, updates: &[(&Statement, Backfill, &[Conjunct])],
                         ))
                         .hint("fill a new column, so that the old value stays as it is until contract"));
                 }
+                Some(Unrepeatable::Volatile(_)) if own_proof && filter.iter().any(|part| part.guard) => {}
                 Some(Unrepeatable::Volatile(word)) => {
-                    if !(own_proof && filter.iter().any(|part| part.guard)) {
-                        return Err(statement
-                            .refused(format!("`{column}` is made from `{word}`, which has another value every time: nothing can be proved, and a second run would change it again"))
-                            .hint(format!(
-                                "guard it with `WHERE {column} IS NULL`, and let verify.sql ask for rows where it is still missing"
-                            )));
-                    }
+                    return Err(statement
+                        .refused(format!(
+                            "`{column}` is made from `{word}`, which has another value every time: nothing can be proved, and a second run would change it again"
+                        ))
+                        .hint(format!(
+                            "guard it with `WHERE {column} IS NULL`, and let verify.sql ask for rows where it is still missing"
+                        )));
                 }
             }
         }

@@ -81,11 +81,20 @@ impl Dialect {
         }
     }
 
-    /// The condition that two expressions differ, NULL being a value like any other.
-    pub fn distinct(self, left: &str, right: &str) -> String {
+    /// The condition that a column differs from an expression, NULL being a value like any other; text by
+    /// its bytes, whatever a collation takes for equal.
+    pub fn distinct(self, column: &str, expression: &str) -> String {
         match self {
-            Self::Mysql => format!("NOT ({left} <=> ({right}))"),
-            Self::Postgres | Self::Sqlite => format!("{left} IS DISTINCT FROM ({right})"),
+            Self::Postgres => format!("{column} IS DISTINCT FROM ({expression})"),
+            Self::Mysql => {
+                let bytes = |text: &str| format!("CAST(CONVERT({text} USING utf8mb4) AS BINARY)");
+                format!(
+                    "(NOT ({column} <=> ({expression})) OR COLLATION({column}) <> 'binary' AND NOT ({} <=> {}))",
+                    bytes(column),
+                    bytes(expression)
+                )
+            }
+            Self::Sqlite => format!("{column} IS DISTINCT FROM ({expression}) COLLATE BINARY"),
         }
     }
 

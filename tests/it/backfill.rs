@@ -272,3 +272,58 @@ async fn every_word_that_a_server_reserves_is_quoted() {
     }
     assert_eq!(unquoted, BTreeSet::new());
 }
+
+/// What a collation takes for equal, or a type, is not the same value: after contract one of the two is gone.
+async fn proof_sees(database: TestDatabase, dialect: Dialect, definition: &str, rows: &[(&str, &str)]) {
+    let mut session = database::connect(&database.url, "test set-up").await.unwrap();
+    session.execute(&format!("CREATE TABLE t (id integer PRIMARY KEY, {definition})"), &[]).await.unwrap();
+    let mut change = Change::empty(database);
+    for (number, (a, b)) in rows.iter().enumerate() {
+        session.execute("DELETE FROM t", &[]).await.unwrap();
+        session.execute(&format!("INSERT INTO t VALUES (1, {a}, {b})"), &[]).await.unwrap();
+        change.named(&format!("{number:04}"));
+        change.write("change.toml", &format!("dialect = \"{dialect}\""));
+        change.write("expand.sql", &format!("CREATE TABLE u{number} (id int);"));
+        // The textbook's guard keeps the row as it is.
+        change.write("backfill.sql", "UPDATE t SET b = a WHERE b IS NULL;");
+        let said = change.say(&["run"]);
+        let same = a == b;
+        assert_eq!(said.code, if same { 0 } else { 4 }, "{a} against {b}: {}", said.err);
+        assert_eq!(said.err.contains("row 1 of `t` differs"), !same, "{}", said.err);
+    }
+}
+
+const ALIKE: [(&str, &str); 7] = [
+    ("'a'", "'a'"),
+    ("'a'", "'A'"),
+    ("'a'", "'a '"),
+    ("''", "' '"),
+    ("'e'", "'\u{e9}'"),
+    ("NULL", "''"),
+    ("'1'", "'1.0'"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_compares_bytes_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    let definition = "a varchar(20) CHARACTER SET latin1, b varchar(20) COLLATE utf8mb4_unicode_ci";
+    proof_sees(database, Dialect::Mysql, definition, &ALIKE).await;
+}
+
+/// The same number is written in other digits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_compares_numbers_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    proof_sees(database, Dialect::Mysql, "a int, b decimal(10, 2)", &[("5", "5"), ("1", "2"), ("NULL", "0")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_compares_bytes_on_sqlite() {
+    proof_sees(servers::sqlite(), Dialect::Sqlite, "a text, b text COLLATE NOCASE", &ALIKE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_compares_bytes_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    proof_sees(database, Dialect::Postgres, "a text, b varchar(20)", &ALIKE).await;
+}

@@ -230,7 +230,7 @@ impl<'a> Rename<'a> {
     fn backfill(&self, title: &str, indexes: &str) -> String {
         let (table, old, new) = self.quoted();
         let differs = match self.dialect {
-            Dialect::Mysql => format!("NOT ({new} <=> {old})"),
+            Dialect::Mysql => mysql::differs(&self.column.data_type, &new, &old),
             Dialect::Postgres | Dialect::Sqlite => format!("{new} IS DISTINCT FROM {old}"),
         };
         let sql = format!(
@@ -334,7 +334,7 @@ strategy = \"rolling\"
 fn incomparable(data_type: &str) -> bool {
     let base = data_type.split(['(', '[', ' ']).next().unwrap_or_default();
     let base = base.rsplit('.').next().unwrap_or_default().trim_matches('"');
-    ["json", "xml", "point", "box", "circle", "path", "polygon", "citext"].contains(&base)
+    ["json", "xml", "point", "box", "circle", "path", "polygon", "citext", "interval"].contains(&base)
 }
 
 /// The column that `--type` describes.

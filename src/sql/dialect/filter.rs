@@ -99,11 +99,27 @@ fn comparison(source: &str, tokens: &[Token], operator: &[&str], set: &[Assignme
         window.iter().zip(operator).all(|(token, word)| token.text(source).eq_ignore_ascii_case(word))
     };
     let Some(at) = tokens.windows(operator.len()).position(matches_at) else { return false };
-    let (left, right) = (&tokens[..at], &tokens[at + operator.len()..]);
+    let sides = (&tokens[..at], &tokens[at + operator.len()..]);
+    let (left, right) = match (bytes_of(source, sides.0), bytes_of(source, sides.1)) {
+        (Some(left), Some(right)) => (left, right),
+        _ => sides,
+    };
     set.iter().any(|assigned| {
         (is_column(source, left, &assigned.column) && says(source, right, &assigned.expression))
             || (is_column(source, right, &assigned.column) && says(source, left, &assigned.expression))
     })
+}
+
+/// What stands in `CAST(... AS BINARY)`.
+fn bytes_of<'a>(source: &str, tokens: &'a [Token]) -> Option<&'a [Token]> {
+    let [cast, open, inner @ .., of, binary, close] = strip(source, tokens) else { return None };
+    let is = cast.is_word(source, "cast")
+        && open.is_symbol(source, '(')
+        && of.is_word(source, "as")
+        && binary.is_word(source, "binary")
+        && close.is_symbol(source, ')')
+        && closes_at_end(source, inner);
+    is.then_some(inner)
 }
 
 /// The tokens name this column, qualified or not.

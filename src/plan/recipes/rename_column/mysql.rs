@@ -11,15 +11,8 @@ pub(super) fn phases(rename: &Rename<'_>) -> Phases {
             .quote_name(&crate::sql::Name { schema: rename.table.schema.clone(), name: rename.named("", after) })
     };
     let (insert, update) = (trigger("_sync_insert"), trigger("_sync_update"));
-    let differs = |one: &str, other: &str| {
-        if is_text(data_type) {
-            format!("NOT (CAST({one} AS BINARY) <=> CAST({other} AS BINARY))")
-        } else {
-            format!("NOT ({one} <=> {other})")
-        }
-    };
-    let new_changed = differs(&format!("NEW.{new}"), &format!("OLD.{new}"));
-    let old_changed = differs(&format!("NEW.{old}"), &format!("OLD.{old}"));
+    let new_changed = differs(data_type, &format!("NEW.{new}"), &format!("OLD.{new}"));
+    let old_changed = differs(data_type, &format!("NEW.{old}"), &format!("OLD.{old}"));
     let by_byte = if is_text(data_type) {
         "\n-- The comparison is by byte: to most collations 'a' and 'A' are equal."
     } else {
@@ -108,6 +101,15 @@ ALTER TABLE {table} DROP COLUMN {new};
 "
     );
     Phases { expand, indexes: rename.twins("CREATE INDEX"), contract, revert }
+}
+
+/// The condition that two values of this type differ: text by byte.
+pub(super) fn differs(data_type: &str, one: &str, other: &str) -> String {
+    if is_text(data_type) {
+        format!("NOT (CAST({one} AS BINARY) <=> CAST({other} AS BINARY))")
+    } else {
+        format!("NOT ({one} <=> {other})")
+    }
 }
 
 /// Types that are compared by a collation.
