@@ -118,6 +118,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a statement waits for a lock: the queue that it stands in also holds back the application.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a session may stand still inside a transaction before the server ends it: a runner that is
+/// frozen in the middle of a batch must not hold the application's rows.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A connection to one of the three.
 pub enum Connection {
     Postgres(postgres::Connection),

@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, Column, ConnectOptions, MySql, Row, Type, TypeInfo, Va
 
 use super::address::Place;
 use super::{
-    CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, Key, KeyColumn, LOCK_TIMEOUT, SeenSession, SeenSessions,
-    Session, Value,
+    CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, IDLE_TIMEOUT, Key, KeyColumn, LOCK_TIMEOUT, SeenSession,
+    SeenSessions, Session, Value,
 };
 use crate::error::{Error, Kind};
 use crate::plan::Expectation;
@@ -44,8 +44,11 @@ impl Connection {
         let mut connection = Self(connection);
         let seconds = LOCK_TIMEOUT.as_secs();
         // The driver asks for IGNORE_SPACE, under which other words are reserved than in everybody else's sessions.
+        // Only MariaDB ends a transaction in which nothing happens; MySQL does not read such a comment.
         let settings = format!(
-            "SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}, sql_mode = @@GLOBAL.sql_mode"
+            "SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}, \
+             sql_mode = @@GLOBAL.sql_mode /*M!100300 , idle_transaction_timeout = {} */",
+            IDLE_TIMEOUT.as_secs()
         );
         match connection.execute(&settings, &[]).await {
             Ok(_) => Ok(connection),

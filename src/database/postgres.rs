@@ -1,7 +1,6 @@
 //! PostgreSQL: the connection, and the schema questions by its catalogues.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{
@@ -11,8 +10,8 @@ use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row, TypeInfo, ValueRef};
 
 use super::address::Place;
 use super::{
-    CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, Key, KeyColumn, LOCK_TIMEOUT, SeenSession, SeenSessions,
-    Session, Value,
+    CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, IDLE_TIMEOUT, Key, KeyColumn, LOCK_TIMEOUT, SeenSession,
+    SeenSessions, Session, Value,
 };
 use crate::plan::Expectation;
 use crate::sql::{Dialect, Name};
@@ -40,8 +39,12 @@ impl Connection {
             .map_err(|error| place.refused(url, &error))?;
         let mut connection = Self(connection);
         // By SET and not as an option of the connection, which poolers refuse.
-        let lock_timeout = format!("SET lock_timeout = '{}ms'", Duration::as_millis(&LOCK_TIMEOUT));
-        match connection.execute(&lock_timeout, &[]).await {
+        let settings = format!(
+            "SET lock_timeout = '{}ms'; SET idle_in_transaction_session_timeout = '{}ms'",
+            LOCK_TIMEOUT.as_millis(),
+            IDLE_TIMEOUT.as_millis()
+        );
+        match connection.execute(&settings, &[]).await {
             Ok(_) => Ok(connection),
             Err(error) => {
                 Err(crate::error::Error::new(crate::error::Kind::Connection, format!("no session on {place}"))

@@ -8,6 +8,7 @@ mod crash;
 mod database;
 mod demo;
 mod effects;
+mod frozen;
 mod gates;
 mod kill;
 mod lint;

@@ -1,0 +1,94 @@
+//! A runner that stands still: whoever needs its rows gets them, another runner takes over, and when it
+//! wakes up it writes nothing.
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use lockkeeper::database::{self, Connection, Session, Value};
+use lockkeeper::sql::Dialect;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::run::Change;
+use super::servers::{self, TestDatabase};
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+}
+
+/// Waits until somebody but `session` waits for a lock.
+async fn somebody_waits(session: &mut Connection) {
+    let sql = match session.dialect() {
+        Dialect::Postgres => "SELECT count(*) FROM pg_locks WHERE NOT granted",
+        _ => "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+    };
+    while session.query(sql, &[]).await.unwrap() == [[Value::Int(0)]] {
+        // MariaDB looks at its transactions anew only after a tenth of a second without a question.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn frozen_in_a_batch(database: TestDatabase, dialect: Dialect) {
+    let change = Change::rename(database, dialect, 3_000).await;
+    assert_eq!(change.say(&["run", "--phase", "expand"]).code, 0);
+    let mut application = database::connect(&change.database.url, "app").await.unwrap();
+    application.execute("BEGIN", &[]).await.unwrap();
+    application.execute("UPDATE orders SET customer = 'busy' WHERE id = 3000", &[]).await.unwrap();
+    let mut command = change.command(&["run"]);
+    let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut watcher = change.session().await;
+    // Its batch has written the rows before 3000 and waits for that one; frozen, it never commits.
+    somebody_waits(&mut watcher).await;
+    signal(&child, Signal::SIGSTOP);
+    application.execute("COMMIT", &[]).await.unwrap();
+
+    let mut written = Err(());
+    for _ in 0..20 {
+        // Each try waits for two seconds at most.
+        let update = "UPDATE orders SET old_status = 'while frozen' WHERE id = 1";
+        written = application.execute(update, &[]).await.map_err(drop);
+        if written.is_ok() {
+            break;
+        }
+    }
+    assert_eq!(written, Ok(1), "the frozen runner holds the row");
+
+    // As after half a minute.
+    let lease = if dialect == Dialect::Postgres { "lockkeeper.lease" } else { "lockkeeper_lease" };
+    let ended = format!("UPDATE {lease} SET held_until = '2000-01-01 00:00:00'");
+    watcher.execute(&ended, &[]).await.unwrap();
+    let other = change.say(&["run"]);
+    assert_eq!(other.code, 3, "{}", other.err);
+    assert!(other.err.contains("gate approval: pending"), "{}", other.err);
+    let steps =
+        format!("SELECT id, state, last_key, rows_done, problem FROM {} ORDER BY id", lease.replace("lease", "step"));
+    let before = watcher.query(&steps, &[]).await.unwrap();
+
+    signal(&child, Signal::SIGCONT);
+    let woken = child.wait_with_output().unwrap();
+    let said = String::from_utf8(woken.stderr).unwrap();
+    assert!([3, 4].contains(&woken.status.code().unwrap()), "{:?} {said}", woken.status);
+    assert!(
+        said.contains("another runner has taken over") || said.contains("connection to the database was lost"),
+        "{said}"
+    );
+    assert_eq!(watcher.query(&steps, &[]).await.unwrap(), before, "the woken runner wrote into the ledger");
+    let wrong = "SELECT count(*) FROM orders WHERE new_status IS NULL OR new_status <> old_status";
+    assert_eq!(watcher.query(wrong, &[]).await.unwrap(), [[Value::Int(0)]]);
+    change.approve();
+    assert_eq!(change.say(&["run"]).code, 0);
+    let row = watcher.query("SELECT new_status FROM orders WHERE id = 1", &[]).await.unwrap();
+    assert_eq!(row, [[Value::Text("while frozen".to_string())]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_in_a_batch_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    frozen_in_a_batch(database, Dialect::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_in_a_batch_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    frozen_in_a_batch(database, Dialect::Mysql).await;
+}
