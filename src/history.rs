@@ -3,4 +3,4 @@
 pub mod layout;
 pub mod migration;
 
-pub use migration::{History, Migration, Phase};
+pub use migration::{History, Irregular, Migration, Phase};

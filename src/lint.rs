@@ -12,7 +12,7 @@ use std::ops::Range;
 pub use finding::{Finding, Severity};
 
 use crate::error::{Error, Result};
-use crate::history::{History, Migration};
+use crate::history::{History, Irregular, Migration};
 use crate::schema::{Catalog, effect};
 use crate::settings::Settings;
 use crate::sql::{Change, Clause, Dialect};
@@ -38,7 +38,7 @@ pub struct Outcome {
 pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
     let severities = severities(settings)?;
     let mut catalog = Catalog::new(history.dialect);
-    let mut outcome = Outcome { files: history.migrations.len(), ..Outcome::default() };
+    let mut outcome = Outcome { files: history.files(), ..Outcome::default() };
     for (index, migration) in history.migrations.iter().enumerate() {
         let judge = Judge { migration, severities: &severities, findings: Vec::new(), outcome: &mut outcome };
         judge.migration(index + 1, &mut catalog);
@@ -71,7 +71,7 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn migration(mut self, number: usize, catalog: &mut Catalog) {
         let migration = self.migration;
-        let comments = suppression::read(&migration.text, catalog.dialect(), &migration.statements);
+        let comments = suppression::read(migration, catalog.dialect());
         let phase = migration.phase.or(comments.phase);
         let changes = migration.statements.iter().flat_map(|statement| statement.parsed.iter().flatten());
         catalog.enter(number, changes.map(|clause| &clause.change));
@@ -95,7 +95,37 @@ impl Judge<'_> {
                 }
             }
         }
+        for irregular in &migration.irregular {
+            self.irregular(irregular);
+        }
         self.finish(comments);
+    }
+
+    /// A version that is wrong is a finding at the migration's beginning.
+    fn irregular(&mut self, irregular: &Irregular) {
+        let migration = self.migration;
+        let start = migration.parts.first().map_or(0, |part| part.start);
+        let range = migration.statements.first().map_or(start..start, |statement| statement.range.clone());
+        let version = migration.version.as_deref().unwrap_or_default();
+        let (rule, message, help) = match irregular {
+            Irregular::Duplicate { path } => (
+                "duplicate-version",
+                format!("version {version} is also that of `{path}`: only one of the two will run, or neither"),
+                "give this migration a version of its own, greater than all that have been released".into(),
+            ),
+            Irregular::Missing { first, last } => (
+                "missing-version",
+                match first == last {
+                    true => format!("no migration has version {first}, which comes right before {version}"),
+                    false => {
+                        format!("no migration has the versions {first} to {last}, which come right before {version}")
+                    }
+                },
+                "if it was lost in a merge, bring it back; if it comes later, it will run after this one or not at all"
+                    .into(),
+            ),
+        };
+        self.raise(rule, 0, range, message, help);
     }
 
     fn clause<'r>(

@@ -12,6 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result, closest};
+use crate::history::layout::Layout;
 use crate::sql::Dialect;
 
 /// The settings file's name, looked for in the working directory.
@@ -50,6 +51,8 @@ pub struct Settings {
     /// The file that was read; `None` where there is none.
     pub path: Option<String>,
     pub dialect: Option<Dialect>,
+    /// Which tool's files they are, where that is not to be found out.
+    pub layout: Option<Layout>,
     /// Files and directories, as seen from the working directory.
     pub migrations: Vec<PathBuf>,
     /// As written: a URL, or `env:NAME`. Use `database_url()`.
@@ -74,6 +77,7 @@ impl Default for Settings {
         Self {
             path: None,
             dialect: None,
+            layout: None,
             migrations: vec![PathBuf::from("migrations")],
             database_url: None,
             fail_on: Severity::Deny,
@@ -115,12 +119,9 @@ impl Settings {
         for (key, value) in root.get_ref() {
             match key.get_ref().as_ref() {
                 "dialect" => {
-                    let word = file.string(value)?;
-                    settings.dialect = Some(Dialect::from_word(word).map_err(|error| Error {
-                        message: format!("{}: {}", file.place(value.span()), error.message),
-                        ..error
-                    })?);
+                    settings.dialect = Some(file.word(value, Dialect::from_word)?);
                 }
+                "layout" => settings.layout = Some(file.word(value, Layout::from_word)?),
                 "migrations" => {
                     let items = file.expect(value, value.get_ref().as_array(), "a list of paths")?;
                     let paths = items.iter().map(|item| Ok(directory.join(file.string(item)?)));
@@ -128,7 +129,7 @@ impl Settings {
                 }
                 "database-url" => settings.database_url = Some(file.string(value)?.to_string()),
                 "lint" => settings.read_lint(&file, value)?,
-                _ => return Err(file.unknown(key, &["dialect", "migrations", "database-url", "lint"])),
+                _ => return Err(file.unknown(key, &["dialect", "layout", "migrations", "database-url", "lint"])),
             }
         }
         Ok(settings)
@@ -205,6 +206,11 @@ impl File<'_> {
         self.expect(value, value.get_ref().as_str(), "a string")
     }
 
+    fn word<T>(&self, value: &Value<'_>, known: fn(&str) -> Result<T>) -> Result<T> {
+        known(self.string(value)?)
+            .map_err(|error| Error { message: format!("{}: {}", self.place(value.span()), error.message), ..error })
+    }
+
     /// `None` is `off`.
     fn severity(&self, value: &Value<'_>, words: &[&str]) -> Result<Option<Severity>> {
         let word = self.string(value)?;
@@ -232,6 +238,8 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         check("\ndialekt = \"mysql\"", "lockkeeper.toml:2: no setting `dialekt` | did you mean `dialect`?");
         check("dialect = \"postgras\"", "lockkeeper.toml:1: no dialect `postgras` | did you mean `postgres`?");
+        check("\nlayout = \"fliway\"", "lockkeeper.toml:2: no layout `fliway` | did you mean `flyway`?");
+        check("layout = \"maven\"", "no layout `maven` | the layouts are plain, liquibase, goose, ");
         check("dialect = 3", "lockkeeper.toml:1: expected a string, found integer");
         check("[lint]\nfailon = \"deny\"", "lockkeeper.toml:2: no setting `failon` | did you mean `fail-on`?");
         check("[lint.rules]\ndrop-table = \"warning\"", "lockkeeper.toml:2: no severity `warning`");
@@ -241,6 +249,7 @@ mod tests {
 
     #[test]
     fn what_is_right_is_read() {
+        check("layout = \"flyway\"", "layout: Some(Layout(\"flyway\"))");
         check("dialect = \"mariadb\"", "dialect: Some(Mysql)");
         check("migrations = [\"db\", \"more\"]", "migrations: [\"db\", \"more\"]");
         check("", "migrations: [\"migrations\"]");

@@ -16,4 +16,4 @@ pub use change::{Assignment, Change, Column, Conjunct, Constraint, ConstraintKin
 pub use dialect::Dialect;
 pub use repeat::{Unrepeatable, unrepeatable};
 pub use split::comments;
-pub use statement::{Clause, Statement, Unread, line_column, read};
+pub use statement::{Clause, Statement, Unread, line_column, read, read_part};

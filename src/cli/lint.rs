@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Context, Format};
 use crate::error::{Error, Result, exit_code};
-use crate::history::layout;
+use crate::history::layout::{self, Choice, Layout};
 use crate::lint::{Severity, lint};
 use crate::report;
 use crate::settings::{Settings, resolve_url};
@@ -19,6 +19,10 @@ pub struct Args {
     /// Whose SQL it is: postgres, mysql (also for MariaDB) or sqlite
     #[arg(long, value_name = "DIALECT")]
     dialect: Option<String>,
+
+    /// Which tool's files they are, where that is not to be found out: plain, flyway, sqlx, ...
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<String>,
 
     /// Take the dialect from this URL, or from `env:NAME`; no connection is made
     #[arg(long, value_name = "URL", env = "LOCKKEEPER_DATABASE_URL", hide_env_values = true)]
@@ -39,9 +43,10 @@ pub struct Args {
 /// Nothing could be judged.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let settings = Settings::load(context.config.as_deref())?;
-    let dialect = dialect(args, &settings)?;
+    let layout = args.layout.as_deref().map(Layout::from_word).transpose()?.or(settings.layout);
+    let choice = Choice { dialect: dialect(args, &settings)?, layout };
     let paths = if args.paths.is_empty() { &settings.migrations } else { &args.paths };
-    let history = layout::read(paths, dialect).map_err(|error| {
+    let history = layout::read(paths, choice).map_err(|error| {
         if args.paths.is_empty() && !paths.iter().all(|path| path.exists()) {
             return error.hint("without PATHS, `migrations` in lockkeeper.toml is read, or the directory `migrations`");
         }
@@ -66,21 +71,18 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 }
 
 /// What the command line says counts before what the settings say.
-fn dialect(args: &Args, settings: &Settings) -> Result<Dialect> {
+/// `None` leaves it to the directories.
+fn dialect(args: &Args, settings: &Settings) -> Result<Option<Dialect>> {
     if let Some(word) = &args.dialect {
-        return Dialect::from_word(word);
+        return Dialect::from_word(word).map(Some);
     }
     if let Some(url) = &args.database_url {
-        return dialect_of(&resolve_url(url)?);
+        return dialect_of(&resolve_url(url)?).map(Some);
     }
-    if let Some(dialect) = settings.dialect {
-        return Ok(dialect);
+    if settings.dialect.is_some() {
+        return Ok(settings.dialect);
     }
-    match settings.database_url()? {
-        Some(url) => dialect_of(&url),
-        None => Err(Error::input("whose SQL is it? no dialect is given")
-            .hint("give --dialect postgres, mysql or sqlite, or write `dialect = \"postgres\"` into lockkeeper.toml")),
-    }
+    settings.database_url()?.map(|url| dialect_of(&url)).transpose()
 }
 
 /// The error says nothing of the URL: it may hold a password.

@@ -1,262 +1,284 @@
-//! How a directory names and orders its migrations.
+//! How a directory names and orders its migrations: which tool it was written for, and what that tool runs.
 //!
-//! Every `.sql` file below a directory is a migration, in natural order of its path (2 before 10), unless its
-//! name says that it is something else: those files are counted in the notes, never passed over in silence.
+//! A layout is recognised from the directory and stated in the notes with what was assumed. Every SQL file is
+//! either a migration or counted in the notes, never passed over in silence. To add a layout: its file in
+//! `src/history/layout/`, and one line here.
 
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod directory;
+mod order;
+mod reading;
+mod version;
 
-use super::{History, Migration, Phase};
-use crate::error::{Error, Result};
-use crate::sql::{self, Dialect};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
 
-/// The file that makes a directory a phased change.
-const EXPAND: &str = "expand.sql";
+use super::{History, Migration};
+use crate::error::{Error, Result, closest};
+use crate::sql::Dialect;
+use directory::{Directory, files};
+use order::Part;
+use reading::{Reading, Unit};
+
+pub use directory::home_of;
+
+/// Declares each tool's module. Where two tools' names fit a directory alike, the first one here is taken.
+macro_rules! layouts {
+    ($($module:ident,)*) => {
+        $(mod $module;)*
+        const TOOLS: &[&Tool] = &[$(&$module::TOOL,)*];
+    };
+}
+
+layouts! {
+    plain,
+    liquibase,
+    goose,
+    dbmate,
+    drizzle,
+    prisma,
+    diesel,
+    supabase,
+    atlas,
+    flyway,
+    refinery,
+    golang_migrate,
+    sqlx,
+}
+
+/// A tool that runs migrations, and how it reads a directory.
+struct Tool {
+    /// The word of options and settings.
+    name: &'static str,
+    /// Directories below belong to the same sequence.
+    recursive: bool,
+    /// A version may occur only once.
+    unique: bool,
+    /// By what a directory is recognised, `None` if it is another tool's.
+    sign: fn(&Directory) -> Option<Sign>,
+    /// Whose SQL it is, where the directory says so.
+    dialect: fn(&Directory) -> Option<Dialect>,
+    /// What the tool makes of the files.
+    read: fn(&Directory, Dialect) -> Reading,
+    /// The order and the transactions that are taken for granted.
+    assumed: &'static str,
+}
+
+/// By what a directory is recognised; a later kind counts more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sign {
+    /// The files' names, which other tools use too.
+    Names,
+    /// The names, and the file that says that the project around them uses the tool.
+    Project(&'static str),
+    /// A file or a comment that only this tool writes.
+    Mark(&'static str),
+}
+
+impl Sign {
+    fn rank(self) -> u8 {
+        match self {
+            Self::Names => 0,
+            Self::Project(_) => 1,
+            Self::Mark(_) => 2,
+        }
+    }
+}
+
+/// A layout, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout(&'static str);
+
+impl Layout {
+    /// The layout that a user's word means.
+    ///
+    /// # Errors
+    /// A word that is none.
+    pub fn from_word(word: &str) -> Result<Self> {
+        if let Some(tool) = TOOLS.iter().find(|tool| tool.name == word) {
+            return Ok(Self(tool.name));
+        }
+        let error = Error::input(format!("no layout `{word}`"));
+        Err(match closest(word, TOOLS.iter().map(|tool| tool.name)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("the layouts are {}", Self::words())),
+        })
+    }
+
+    /// All words, for a sentence.
+    pub fn words() -> String {
+        TOOLS.iter().map(|tool| tool.name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn tool(self) -> &'static Tool {
+        TOOLS.iter().find(|tool| tool.name == self.0).expect("only names of tools are layouts")
+    }
+}
+
+/// What the user says about the migrations; `None` is to be found out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Choice {
+    pub dialect: Option<Dialect>,
+    pub layout: Option<Layout>,
+}
+
+impl From<Dialect> for Choice {
+    fn from(dialect: Dialect) -> Self {
+        Self { dialect: Some(dialect), layout: None }
+    }
+}
+
+/// Directories that are one sequence of versions, and the tool whose they are.
+struct Sequence {
+    tool: &'static Tool,
+    directory: Directory,
+    /// Why this tool: the end of a sentence.
+    why: String,
+}
 
 /// Reads files and directories into one history, in the order in which they run.
 ///
 /// # Errors
-/// A path does not exist, or there is no migration under any of them: then nothing can be judged.
-pub fn read(paths: &[PathBuf], dialect: Dialect) -> Result<History> {
-    let mut found = Found::default();
-    let mut paths = paths.to_vec();
-    // Hooks name the changed files in an order of their own.
-    if paths.iter().all(|path| path.is_file()) {
-        paths.sort_by(|a, b| natural(a, b));
+/// A path does not exist, there is no migration under any of them, or nobody says whose SQL it is.
+pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
+    let choice = choice.into();
+    let mut found = directory::find(paths)?;
+    let mut notes = Vec::new();
+    let directories = std::mem::take(&mut found.directories);
+    let sequences = sequences(directories, choice.layout);
+    let dialect = dialect(&sequences, choice.dialect, &mut notes);
+    let mut history = History {
+        // Without any file there is nothing that another dialect would read differently.
+        dialect: match dialect {
+            Some(dialect) => dialect,
+            None if sequences.is_empty() => Dialect::Postgres,
+            None => return Err(no_dialect()),
+        },
+        migrations: Vec::new(),
+        notes,
+        unreadable: Vec::new(),
+    };
+    let mut aside = BTreeMap::new();
+    for sequence in sequences {
+        read_sequence(sequence, &mut history, &mut aside);
     }
-    for path in &paths {
-        let metadata = fs::metadata(path)
-            .map_err(|error| Error::input(format!("could not read `{}`", path.display())).because(error))?;
-        if metadata.is_dir() {
-            found.directory(path);
-        } else {
-            found.file(path.clone(), &siblings(path));
-        }
+    for (reason, paths) in &aside {
+        history.notes.push(format!("{} not linted: {reason}", files(paths)));
     }
-    let mut history = History { dialect, migrations: Vec::new(), notes: found.notes(), unreadable: found.unreadable };
-    if found.forward.is_empty() && history.unreadable.is_empty() {
+    history.notes.extend(found.notes());
+    history.unreadable.append(&mut found.errors);
+    if history.migrations.is_empty() && history.unreadable.is_empty() {
         let places: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
         let error = Error::input(format!("no migration in {}", places.join(", ")));
         return Err(history.notes.into_iter().fold(error, Error::because).hint("a migration is a file named `*.sql`"));
     }
-    for (path, phase) in found.forward {
-        match read_file(&path, phase, dialect, &mut history.notes) {
-            Ok(migration) => history.migrations.push(migration),
-            Err(error) => history.unreadable.push(error),
-        }
-    }
     Ok(history)
 }
 
-/// What the paths hold.
-#[derive(Default)]
-struct Found {
-    forward: Vec<(PathBuf, Option<Phase>)>,
-    seen: BTreeSet<PathBuf>,
-    /// Files that undo a migration.
-    down: Vec<PathBuf>,
-    /// Files of a phased change that are not run forward.
-    beside: Vec<PathBuf>,
-    links: Vec<PathBuf>,
-    unreadable: Vec<Error>,
-}
-
-impl Found {
-    fn directory(&mut self, directory: &Path) {
-        let mut entries = match fs::read_dir(directory).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
-            Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect::<Vec<_>>(),
-            Err(error) => {
-                let error = Error::input(format!("could not read `{}`", directory.display())).because(error);
-                return self.unreadable.push(error);
-            }
+/// Tells each directory's tool, and puts together what one tool would read as one sequence.
+fn sequences(directories: Vec<Directory>, chosen: Option<Layout>) -> Vec<Sequence> {
+    let mut sequences: Vec<Sequence> = Vec::new();
+    let mut open: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+    for directory in directories {
+        let (tool, why) = match chosen {
+            Some(layout) => (layout.tool(), "as the settings say".to_string()),
+            None => recognise(&directory),
         };
-        entries.retain(|path| !name(path).starts_with('.'));
-        entries.sort_by(|a, b| natural(a, b));
-        let names: Vec<String> = entries.iter().map(|path| name(path)).collect();
-        if names.iter().any(|name| name == EXPAND) {
-            // Backfill stands before contract in time, not in the alphabet.
-            entries.sort_by_key(|path| (phase(path), !path.is_file()));
-        }
-        for path in entries {
-            if !path.is_dir() {
-                if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
-                    self.file(path, &names);
-                }
-            } else if path.is_symlink() {
-                self.links.push(path);
-            } else {
-                self.directory(&path);
+        let key = (directory.argument, tool.name);
+        match open.get(&key).filter(|_| tool.recursive) {
+            Some(&first) => {
+                let sequence = &mut sequences[first].directory;
+                let shared = sequence.path.components().zip(directory.path.components());
+                sequence.path = shared.take_while(|(a, b)| a == b).map(|(part, _)| part).collect();
+                sequence.entries.extend(directory.entries);
+            }
+            None => {
+                open.insert(key, sequences.len());
+                sequences.push(Sequence { tool, directory, why });
             }
         }
     }
+    sequences
+}
 
-    /// Sorts a file in; `siblings` are the names in its directory.
-    fn file(&mut self, path: PathBuf, siblings: &[String]) {
-        if !self.seen.insert(path.clone()) {
-            return;
+fn recognise(directory: &Directory) -> (&'static Tool, String) {
+    let signs: Vec<_> = TOOLS.iter().filter_map(|tool| Some((*tool, (tool.sign)(directory)?))).collect();
+    let Some(best) = signs.iter().map(|(_, sign)| sign.rank()).max() else {
+        return (&plain::TOOL, "no tool's names or marks are there".into());
+    };
+    let mut best = signs.into_iter().filter(|(_, sign)| sign.rank() == best);
+    let (tool, sign) = best.next().expect("the greatest rank is somebody's");
+    let mut why = match sign {
+        Sign::Names => "by the names of its files".to_string(),
+        Sign::Project(manifest) => format!("by the names of its files and {manifest}"),
+        Sign::Mark(mark) => format!("by {mark}"),
+    };
+    let others: Vec<_> = best.map(|(tool, _)| tool.name).collect();
+    if !others.is_empty() {
+        why += &format!(", which fit {} too: `--layout` or `layout` in lockkeeper.toml decides", others.join(" and "));
+    }
+    (tool, why)
+}
+
+/// What the user says counts; else what the directories say, if they agree.
+fn dialect(sequences: &[Sequence], chosen: Option<Dialect>, notes: &mut Vec<String>) -> Option<Dialect> {
+    let mut told = None;
+    for sequence in sequences {
+        let Some(says) = (sequence.tool.dialect)(&sequence.directory) else { continue };
+        let taken = chosen.or(told).unwrap_or(says);
+        if taken != says {
+            let place = sequence.directory.path.display();
+            notes.push(format!("`{place}` says that it is {says}, and is read as {taken}"));
         }
-        if siblings.iter().any(|name| name == EXPAND) {
-            match phase(&path) {
-                Some(phase) => self.forward.push((path, Some(phase))),
-                None => self.beside.push(path),
-            }
-        } else if is_down(&name(&path), siblings) {
-            self.down.push(path);
-        } else {
-            self.forward.push((path, None));
-        }
+        told = told.or(Some(says));
     }
+    chosen.or(told)
+}
 
-    fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if !self.down.is_empty() {
-            notes.push(format!("{} not linted: made to undo a migration", files(&self.down)));
-        }
-        if !self.beside.is_empty() {
-            notes.push(format!("{} of phased changes not linted: no phase runs them", files(&self.beside)));
-        }
-        if !self.links.is_empty() {
-            notes.push(format!("{} not followed: symbolic links to directories", files(&self.links)));
-        }
-        notes
+fn no_dialect() -> Error {
+    Error::input("whose SQL is it? no dialect is given")
+        .hint("give --dialect postgres, mysql or sqlite, or write `dialect = \"postgres\"` into lockkeeper.toml")
+}
+
+fn read_sequence(sequence: Sequence, history: &mut History, aside: &mut BTreeMap<&'static str, Vec<PathBuf>>) {
+    let Sequence { tool, directory, why } = sequence;
+    let mut reading = (tool.read)(&directory, history.dialect);
+    let place = directory.path.display();
+    history.notes.push(format!("`{place}` is read as {} ({why}): {}", tool.name, tool.assumed));
+    history.notes.append(&mut reading.notes);
+    history.unreadable.append(&mut reading.errors);
+    for (reason, mut paths) in reading.aside {
+        aside.entry(reason).or_default().append(&mut paths);
     }
-}
-
-fn read_file(path: &Path, phase: Option<Phase>, dialect: Dialect, notes: &mut Vec<String>) -> Result<Migration> {
-    let shown = path.display().to_string();
-    let bytes = fs::read(path).map_err(|error| Error::input(format!("could not read `{shown}`")).because(error))?;
-    let mut text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Error::input(format!("`{shown}` is not UTF-8: the first wrong byte is at offset {at}"))
-            .hint("save the file as UTF-8")
-    })?;
-    if let Some(at) = down_section(&text) {
-        let line = 1 + text[..at].matches('\n').count();
-        notes.push(format!("`{shown}` is linted up to line {line}, where its down section begins"));
-        text.truncate(at);
-    }
-    let statements = sql::read(&text, dialect);
-    Ok(Migration { path: shown, text, phase, statements })
-}
-
-/// Where the part begins that goose, dbmate or sql-migrate run to undo the file.
-fn down_section(text: &str) -> Option<usize> {
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let comment = line.trim_start().strip_prefix("--").map(|rest| rest.trim().to_ascii_lowercase());
-        if comment.is_some_and(|comment| ["+goose down", "migrate:down", "+migrate down"].contains(&comment.as_str())) {
-            return Some(at);
-        }
-        at += line.len();
-    }
-    None
-}
-
-/// Whether a file undoes a migration, by its name and the names beside it.
-fn is_down(name: &str, siblings: &[String]) -> bool {
-    let lower = name.to_ascii_lowercase();
-    if lower == "down.sql" || lower.ends_with(".down.sql") || lower.ends_with("_down.sql") {
-        return true;
-    }
-    // Flyway's `U2__name.sql` undoes `V2__name.sql`; refinery's, without such a V, is an ordinary migration.
-    name.strip_prefix('U').and_then(|rest| rest.split_once("__")).is_some_and(|(version, _)| {
-        version.starts_with(|c: char| c.is_ascii_digit())
-            && siblings.iter().any(|sibling| sibling.starts_with(&format!("V{version}__")))
-    })
-}
-
-fn phase(path: &Path) -> Option<Phase> {
-    Phase::ALL.into_iter().find(|phase| name(path) == format!("{}.sql", phase.name()))
-}
-
-fn siblings(path: &Path) -> Vec<String> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.map(|entry| name(&entry.path())).collect()
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn files(paths: &[PathBuf]) -> String {
-    match paths {
-        [path] => format!("`{}`", path.display()),
-        [path, ..] => format!("{} files (`{}`, ...)", paths.len(), path.display()),
-        [] => "no file".into(),
+    let mut units = reading.units;
+    units.sort_by_cached_key(|unit| unit.key(&directory));
+    let mut irregular = if tool.unique { version::irregular(&units, &directory) } else { BTreeMap::new() };
+    for (index, unit) in units.into_iter().enumerate() {
+        let mut migration = migration(unit, &directory, history.dialect);
+        migration.irregular = irregular.remove(&index).unwrap_or_default();
+        history.migrations.push(migration);
     }
 }
 
-/// Compares paths part by part, runs of digits by their value.
-fn natural(a: &Path, b: &Path) -> Ordering {
-    let parts =
-        |path: &Path| path.components().map(|part| key(&part.as_os_str().to_string_lossy())).collect::<Vec<_>>();
-    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
+fn migration(unit: Unit, directory: &Directory, dialect: Dialect) -> Migration {
+    let entry = &directory.entries[unit.entry];
+    let text = entry.text.clone().unwrap_or_default();
+    let parts = unit.parts.unwrap_or_else(|| std::iter::once(0..text.len()).collect::<Vec<Range<usize>>>());
+    let mut migration = Migration::of_parts(entry.path.display().to_string(), text, parts, dialect);
+    migration.in_transaction = unit.transaction.holds(&migration.statements);
+    migration.version = unit.version;
+    if let directory::EntryKind::Phased(phase) = entry.kind {
+        migration.phase = phase;
+    }
+    migration
 }
 
-/// A part of a name: digits compare by value (fewer significant digits first) and before text.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
-    Number(usize, String),
-    Text(String),
-}
-
-fn key(name: &str) -> Vec<Part> {
-    // `V` and refinery's `U` share one sequence of versions.
-    let versioned = name.strip_prefix(['V', 'U']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let mut rest = versioned.unwrap_or(name);
-    let mut parts = Vec::new();
-    while let Some(first) = rest.chars().next() {
-        let digits = first.is_ascii_digit();
-        let end = rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len());
-        let run = &rest[..end];
-        rest = &rest[end..];
-        parts.push(if digits {
-            let significant = run.trim_start_matches('0');
-            Part::Number(significant.len(), significant.to_string())
-        } else {
-            Part::Text(run.to_string())
-        });
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_compare_by_value() {
-        let mut names =
-            ["10_b.sql", "2_a.sql", "V3__c.sql", "U4__d.sql", "0001.sql", "x/2.sql", "x/10.sql", "x/1/y.sql"]
-                .map(Path::new);
-        names.sort_by(|a, b| natural(a, b));
-        let sorted = names.map(|path| path.display().to_string()).join(" ");
-        assert_eq!(sorted, "0001.sql 2_a.sql V3__c.sql U4__d.sql 10_b.sql x/1/y.sql x/2.sql x/10.sql");
-    }
-
-    #[test]
-    fn files_that_undo_are_told_by_name() {
-        let table: &[(&str, &[&str], bool)] = &[
-            ("down.sql", &[], true),
-            ("0001_x.down.sql", &[], true),
-            ("0001_x_down.sql", &[], true),
-            ("0001_slow_down_everything.sql", &[], false),
-            ("U2__x.sql", &["V2__x.sql"], true),
-            ("U2__x.sql", &["V3__x.sql"], false),
-            ("Users__x.sql", &["Vsers__x.sql"], false),
-        ];
-        for (name, siblings, expected) in table {
-            let siblings: Vec<String> = siblings.iter().map(|name| (*name).to_string()).collect();
-            assert_eq!(is_down(name, &siblings), *expected, "{name} beside {siblings:?}");
-        }
-    }
-
-    #[test]
-    fn a_down_section_is_found_by_its_marker() {
-        assert_eq!(down_section("-- +goose Up\nSELECT 1;\n-- +goose Down\nDROP TABLE t;"), Some(23));
-        assert_eq!(down_section("-- migrate:down is what dbmate says\n"), None);
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
     }
 }
+
+/// Where a unit stands: its class, its version, its place among the files.
+type Key = (u8, Vec<Part>, Vec<Vec<Part>>, usize);

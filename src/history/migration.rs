@@ -1,7 +1,10 @@
 //! One versioned SQL unit, and the ordered history it stands in.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use crate::error::Error;
-use crate::sql::{Dialect, Statement};
+use crate::sql::{self, Dialect, Statement};
 
 /// Expand, backfill, contract, in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,16 +28,57 @@ impl Phase {
     }
 }
 
-/// One migration file, read.
+/// One migration, read: a file, or one changeset of a file that holds several.
 #[derive(Debug, Clone)]
 pub struct Migration {
     /// The path as the user would type it.
     pub path: String,
-    /// The file's text; where it has a section that undoes it, the text before that.
-    pub text: String,
+    /// The whole file; all ranges count from its beginning.
+    pub text: Arc<str>,
+    /// The parts of the file that this migration runs forward, in order.
+    pub parts: Vec<Range<usize>>,
+    /// The version by which its tool knows it, where it has one.
+    pub version: Option<String>,
     /// The phase that its directory names.
     pub phase: Option<Phase>,
+    /// Its runner executes the file in one transaction.
+    pub in_transaction: bool,
+    /// What is wrong with its version.
+    pub irregular: Vec<Irregular>,
     pub statements: Vec<Statement>,
+}
+
+impl Migration {
+    /// A whole file, each statement its own transaction.
+    pub fn new(path: impl Into<String>, text: impl Into<Arc<str>>, dialect: Dialect) -> Self {
+        let text = text.into();
+        let parts = std::iter::once(0..text.len()).collect();
+        Self::of_parts(path, text, parts, dialect)
+    }
+
+    /// The parts of a file that run forward, each statement its own transaction.
+    pub fn of_parts(path: impl Into<String>, text: Arc<str>, parts: Vec<Range<usize>>, dialect: Dialect) -> Self {
+        let statements = parts.iter().flat_map(|part| sql::read_part(&text, part, dialect)).collect();
+        Self {
+            path: path.into(),
+            text,
+            parts,
+            version: None,
+            phase: None,
+            in_transaction: false,
+            irregular: Vec::new(),
+            statements,
+        }
+    }
+}
+
+/// What is wrong with a migration's version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Irregular {
+    /// The migration at this path has the same.
+    Duplicate { path: String },
+    /// No migration has the versions from `first` to `last`, which would come right before it.
+    Missing { first: u64, last: u64 },
 }
 
 /// Migrations in the order in which they run.
@@ -46,4 +90,11 @@ pub struct History {
     pub notes: Vec<String>,
     /// Files and directories that could not be read: the rest was judged without them.
     pub unreadable: Vec<Error>,
+}
+
+impl History {
+    /// How many files the migrations come from.
+    pub fn files(&self) -> usize {
+        self.migrations.chunk_by(|a, b| a.path == b.path).count()
+    }
 }

@@ -48,6 +48,8 @@ rules! {
     "set-not-null" => set_not_null,
     "update-unbatched" => update_unbatched,
     raised:
+    "duplicate-version",
+    "missing-version",
     "opaque-statement",
     "suppression-without-reason",
     "unknown-directive",

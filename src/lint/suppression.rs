@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::rules;
 use crate::error::closest;
-use crate::history::Phase;
+use crate::history::{Migration, Phase};
 use crate::sql::{self, Dialect, Statement};
 
 /// What the comments of one file say.
@@ -35,13 +35,17 @@ struct Allowance {
     used: bool,
 }
 
-/// Reads all comments of a file.
-pub(super) fn read(text: &str, dialect: Dialect, statements: &[Statement]) -> Comments {
+/// Reads all comments of a migration.
+pub(super) fn read(migration: &Migration, dialect: Dialect) -> Comments {
     let mut comments = Comments::default();
-    // Most files do not speak to us: they need not be cut a second time.
-    if text.contains(ADDRESS) {
-        for range in sql::comments(text, dialect) {
-            comments.read(text, range, statements);
+    for part in &migration.parts {
+        let text = &migration.text[part.clone()];
+        // Most files do not speak to us: they need not be cut a second time.
+        if text.contains(ADDRESS) {
+            for range in sql::comments(text, dialect) {
+                let range = range.start + part.start..range.end + part.start;
+                comments.read(&migration.text, range, &migration.statements);
+            }
         }
     }
     comments

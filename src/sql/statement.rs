@@ -38,6 +38,20 @@ pub fn read(text: &str, dialect: Dialect) -> Vec<Statement> {
         .collect()
 }
 
+/// Reads one part of a file; the ranges are those of the file.
+pub fn read_part(text: &str, part: &Range<usize>, dialect: Dialect) -> Vec<Statement> {
+    let mut statements = read(&text[part.clone()], dialect);
+    let shift = |range: &mut Range<usize>| *range = range.start + part.start..range.end + part.start;
+    for statement in &mut statements {
+        shift(&mut statement.range);
+        match &mut statement.parsed {
+            Ok(clauses) => clauses.iter_mut().for_each(|clause| shift(&mut clause.range)),
+            Err(unread) => shift(&mut unread.range),
+        }
+    }
+    statements
+}
+
 /// The line and the column, in characters, of a byte offset; both count from 1.
 pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(offset)];

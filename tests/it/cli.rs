@@ -54,6 +54,7 @@ fn findings_are_exit_code_1() {
       help: run `lockkeeper plan FILE` on this migration: it writes the rename as expand, backfill and contract
       lock: ACCESS EXCLUSIVE on `orders`: blocks reads and writes only for a moment, but whoever comes after it queues behind it
 
+    note: `migrations` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
     1 finding (1 deny) in 1 file, 1 statement
     ----- stderr -----
     "#);
@@ -65,7 +66,7 @@ fn findings_as_json() {
     exit code: 1
     ----- stdout -----
     {"type":"finding","rule":"rename-column","severity":"deny","path":"migrations/2_status.sql","line":3,"column":5,"end_line":3,"end_column":25,"start":39,"end":59,"message":"`orders.a` becomes `b`: every query of the running version that names `a` fails","help":"run `lockkeeper plan FILE` on this migration: it writes the rename as expand, backfill and contract","lock":"ALGORITHM=INSTANT on `orders`: blocks reads and writes only for a moment, but whoever comes after it queues behind it"}
-    {"type":"summary","deny":1,"warn":0,"note":0,"suppressed":0,"files":1,"statements":1,"unreadable_statements":0,"unreadable_files":[],"notes":[]}
+    {"type":"summary","deny":1,"warn":0,"note":0,"suppressed":0,"files":1,"statements":1,"unreadable_statements":0,"unreadable_files":[],"notes":["`migrations` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction"]}
     ----- stderr -----
     "#);
 }
@@ -76,6 +77,7 @@ fn clean_is_exit_code_0() {
     insta::assert_snapshot!(run(&files, &["lint", "--dialect", "sqlite"]), @r#"
     exit code: 0
     ----- stdout -----
+    note: `migrations` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
     no findings in 1 file, 1 statement
     ----- stderr -----
     "#);
@@ -139,6 +141,7 @@ fn a_directory_of_down_files_is_not_judged() {
     ----- stdout -----
     ----- stderr -----
     error: no migration in `migrations`
+      cause: `migrations` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
       cause: `migrations/1.down.sql` not linted: made to undo a migration
     hint: a migration is a file named `*.sql`
     "#);
@@ -247,6 +250,7 @@ fn what_cannot_be_read_is_never_a_pass() {
        ╰────
       help: no rule has looked at it; read it yourself, and if it is right say so: `-- lockkeeper: allow unreadable-statement: <reason>`
 
+    note: `migrations` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
     1 finding (1 deny) in 1 file, 3 statements; 1 statement could not be read
     ----- stderr -----
     "#);
@@ -308,6 +312,8 @@ fn rules_are_listed() {
     rename-table                 deny  Renaming a table that the running version uses
     set-not-null                 deny  Demanding NOT NULL of a column that may hold NULL
     update-unbatched             warn  Changing or deleting many rows in one transaction
+    duplicate-version            deny  Two migrations with the same version
+    missing-version              warn  A number that no migration has
     opaque-statement             note  A statement whose effect is decided when it runs
     suppression-without-reason   warn  A suppression that gives no reason
     unknown-directive            warn  A comment to Lockkeeper that it does not understand

@@ -1,17 +1,17 @@
 //! Every rule's page is its test: what stands under Bad has to yield the rule, what stands under Good must not.
 //!
 //! A fence says `sql`, then the dialects that it is for (without any: those of the page), then `bad` (under
-//! Cases) or `before` (an earlier migration of the next block).
+//! Cases) or `before` (an earlier migration of the next block), and the file's name where a rule is about names.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use lockkeeper::history::{History, Migration};
+use lockkeeper::history::{History, Irregular, Migration, layout};
 use lockkeeper::lint::page::Page;
 use lockkeeper::lint::{Outcome, lint, rules};
 use lockkeeper::report::text;
 use lockkeeper::settings::Settings;
-use lockkeeper::sql::{self, Dialect};
+use lockkeeper::sql::Dialect;
 
 #[test]
 fn every_page_holds() {
@@ -25,7 +25,7 @@ fn every_page_holds() {
                 let place = format!("rules/{}.md:{} ({dialect})", rule.id, block.line);
                 let report = text::lint(&history, &outcome, false);
                 if let Some(wrong) = wrong(rule.id, &block, &outcome) {
-                    failures.push(format!("{place}: {wrong}\n{}\n{report}", block.sql));
+                    failures.push(format!("{place}: {wrong}\n{}\n{report}", block.file.sql));
                 }
                 match reports.iter_mut().find(|(_, other)| *other == report) {
                     Some((dialects, _)) => dialects.push(dialect.name()),
@@ -70,7 +70,8 @@ fn every_page_is_registered_and_complete() {
 
 /// What is wrong with the outcome of a block.
 fn wrong(rule: &str, block: &Block, outcome: &Outcome) -> Option<&'static str> {
-    let found = outcome.findings.iter().any(|finding| finding.rule == rule && finding.path == FILE);
+    let file = block.file.name.as_deref().unwrap_or(FILE);
+    let found = outcome.findings.iter().any(|finding| finding.rule == rule && finding.path == file);
     match (block.bad, found) {
         (true, false) => Some("what is bad has to be found"),
         (false, true) => Some("what is good must not be found"),
@@ -84,7 +85,14 @@ struct Block {
     line: usize,
     dialects: Vec<Dialect>,
     bad: bool,
-    before: Vec<String>,
+    before: Vec<File>,
+    file: File,
+}
+
+/// A migration of a block.
+struct File {
+    /// `None` where names do not matter.
+    name: Option<String>,
     sql: String,
 }
 
@@ -92,14 +100,38 @@ const PAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
 const FILE: &str = "migration.sql";
 
 fn judge(block: &Block, dialect: Dialect) -> (History, Outcome) {
-    let before = block.before.iter().enumerate().map(|(index, sql)| (format!("before-{index}.sql"), sql));
-    let migrations = before
-        .chain([(FILE.to_string(), &block.sql)])
-        .map(|(path, text)| Migration { path, text: text.clone(), phase: None, statements: sql::read(text, dialect) })
-        .collect();
-    let history = History { dialect, migrations, notes: Vec::new(), unreadable: Vec::new() };
+    let history = if block.file.name.is_some() { from_directory(block, dialect) } else { from_text(block, dialect) };
     let outcome = lint(&history, &Settings::default()).unwrap();
     (history, outcome)
+}
+
+fn from_text(block: &Block, dialect: Dialect) -> History {
+    let before = block.before.iter().enumerate().map(|(index, file)| (format!("before-{index}.sql"), file));
+    let migrations = before
+        .chain([(FILE.to_string(), &block.file)])
+        .map(|(path, file)| Migration::new(path, file.sql.as_str(), dialect))
+        .collect();
+    History { dialect, migrations, notes: Vec::new(), unreadable: Vec::new() }
+}
+
+/// What a tool makes of files with these names.
+fn from_directory(block: &Block, dialect: Dialect) -> History {
+    let directory = tempfile::tempdir().unwrap();
+    for file in block.before.iter().chain([&block.file]) {
+        fs::write(directory.path().join(file.name.as_ref().unwrap()), &file.sql).unwrap();
+    }
+    let mut history = layout::read(&[directory.path().to_path_buf()], dialect).unwrap();
+    let place = format!("{}/", directory.path().display());
+    for migration in &mut history.migrations {
+        migration.path = migration.path.replace(&place, "");
+        for irregular in &mut migration.irregular {
+            if let Irregular::Duplicate { path } = irregular {
+                *path = path.replace(&place, "");
+            }
+        }
+    }
+    history.notes.clear();
+    history
 }
 
 fn blocks(page: &Page) -> Vec<Block> {
@@ -118,22 +150,24 @@ fn blocks(page: &Page) -> Vec<Block> {
             .map(|line| format!("{line}\n"))
             .collect();
         let mut dialects = Vec::new();
-        let (mut bad, mut is_before) = (section == "Bad", false);
+        let (mut bad, mut is_before, mut name) = (section == "Bad", false, None);
         for word in words.split_whitespace() {
             match word {
                 "bad" => bad = true,
                 "before" => is_before = true,
+                word if word.ends_with(".sql") => name = Some(word.to_string()),
                 word => dialects.push(Dialect::from_word(word).unwrap()),
             }
         }
+        let file = File { name, sql };
         if is_before {
-            before.push(sql);
+            before.push(file);
             continue;
         }
         if dialects.is_empty() {
             dialects.clone_from(&page.dialects);
         }
-        blocks.push(Block { line: number + 1, dialects, bad, before: std::mem::take(&mut before), sql });
+        blocks.push(Block { line: number + 1, dialects, bad, before: std::mem::take(&mut before), file });
     }
     blocks
 }

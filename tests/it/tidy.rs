@@ -12,7 +12,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("miette", &["report/text", "cli"]),
     ("nix", &["database/temporary", "cli"]),
     ("refinery_core", &["history/layout", "run/ledger"]),
-    ("serde_json", &["report", "gate/evidence"]),
+    ("serde_json", &["report", "gate/evidence", "history/layout/drizzle"]),
     ("sqlparser", &["sql/dialect"]),
     ("sqlx", &["database"]),
     ("squawk_syntax", &["sql/dialect"]),

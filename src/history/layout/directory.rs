@@ -1,0 +1,313 @@
+//! What lies in the directories: the SQL files that one tool would order together, and what is not read yet.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::order::{Part, path_key};
+use crate::error::{Error, Result};
+use crate::history::Phase;
+
+/// The file that makes a directory a phased change.
+const EXPAND: &str = "expand.sql";
+
+/// Files of a migration that has a directory of its own.
+const IN_OWN_DIRECTORY: [&str; 3] = ["up.sql", "down.sql", "migration.sql"];
+
+/// Files that list what a project is built from.
+const MANIFESTS: [&str; 6] = ["Cargo.toml", "go.mod", "pom.xml", "build.gradle", "build.gradle.kts", "build.sbt"];
+
+/// SQL files that one tool would order together.
+pub(super) struct Directory {
+    pub(super) path: PathBuf,
+    /// In natural order.
+    pub(super) entries: Vec<Entry>,
+    /// The argument under which it was found.
+    pub(super) argument: usize,
+}
+
+/// One SQL file.
+pub(super) struct Entry {
+    pub(super) path: PathBuf,
+    /// Its name; of a file in a directory of its own, that directory's name.
+    pub(super) name: String,
+    pub(super) kind: EntryKind,
+    /// `None` where it was not asked for or could not be read.
+    pub(super) text: Option<Arc<str>>,
+}
+
+/// Where an entry belongs, whatever the tool.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum EntryKind {
+    Script,
+    /// `up.sql`, `down.sql` or `migration.sql` in a directory of its own.
+    Own(&'static str),
+    /// A phase of a phased change; `None` for its other files.
+    Phased(Option<Phase>),
+}
+
+impl Directory {
+    /// Every entry was asked for, so that absence means something.
+    pub(super) fn is_whole(&self) -> bool {
+        self.entries.iter().all(|entry| entry.text.is_some())
+    }
+
+    /// The migrations' own files fit, or at least half of those that no phased change claims; and one does.
+    pub(super) fn mostly(&self, fits: impl Fn(&Entry) -> bool) -> bool {
+        let scripts: Vec<_> = self.entries.iter().filter(|entry| !matches!(entry.kind, EntryKind::Phased(_))).collect();
+        let fitting = scripts.iter().filter(|entry| fits(entry)).count();
+        fitting > 0 && fitting * 2 >= scripts.len()
+    }
+
+    /// As `mostly`, of what the files say at their beginning.
+    pub(super) fn mostly_says(&self, fits: impl Fn(&str) -> bool) -> bool {
+        let own = self.entries.iter().filter(|entry| !matches!(entry.kind, EntryKind::Phased(_)));
+        let read: Vec<_> = own.filter_map(Entry::head).collect();
+        let fitting = read.iter().filter(|head| fits(head)).count();
+        fitting > 0 && fitting * 2 >= read.len()
+    }
+
+    /// The project around it is built with something of this name: the file that says so.
+    pub(super) fn project_has(&self, name: &str) -> Option<&'static str> {
+        let path = self.path.canonicalize().ok()?;
+        for directory in path.ancestors().take(6) {
+            let says =
+                |manifest: &&str| fs::read_to_string(directory.join(manifest)).is_ok_and(|text| text.contains(name));
+            if let Some(manifest) = MANIFESTS.into_iter().find(says) {
+                return Some(manifest);
+            }
+            if directory.join(".git").exists() {
+                break;
+            }
+        }
+        None
+    }
+
+    /// The text of a file beside the migrations; `None` where there is none.
+    pub(super) fn beside(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.path.join(name)).ok()
+    }
+}
+
+impl Entry {
+    /// As much of the text as headers need.
+    fn head(&self) -> Option<&str> {
+        const HEAD: usize = 4096;
+        self.text.as_deref().map(|text| &text[..text.floor_char_boundary(HEAD)])
+    }
+
+    /// It is a file of its own, named by the tool's pattern.
+    pub(super) fn script(&self) -> Option<&str> {
+        (self.kind == EntryKind::Script).then_some(&self.name)
+    }
+}
+
+/// What the paths hold.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) directories: Vec<Directory>,
+    by_path: BTreeMap<PathBuf, usize>,
+    /// Where each file stands: its directory and its entry.
+    seen: BTreeMap<PathBuf, (usize, usize)>,
+    links: Vec<PathBuf>,
+    /// Migrations that are not SQL, by the words that say what they are.
+    foreign: BTreeMap<&'static str, Vec<PathBuf>>,
+    pub(super) errors: Vec<Error>,
+}
+
+/// Looks through files and directories.
+///
+/// # Errors
+/// A path does not exist.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Found> {
+    let mut found = Found::default();
+    let mut paths = paths.to_vec();
+    // Hooks name the changed files in an order of their own.
+    if paths.iter().all(|path| path.is_file()) {
+        paths.sort_by_cached_key(|path| path_key(path));
+    }
+    for (argument, path) in paths.iter().enumerate() {
+        let metadata = fs::metadata(path)
+            .map_err(|error| Error::input(format!("could not read `{}`", path.display())).because(error))?;
+        if metadata.is_dir() {
+            found.walk(path, argument);
+        } else if let Some(tool) = foreign(path) {
+            found.foreign.entry(tool).or_default().push(path.clone());
+        } else {
+            found.named(path);
+        }
+    }
+    for directory in &mut found.directories {
+        directory.entries.sort_by_cached_key(|entry| place(&entry.path, entry.kind));
+    }
+    Ok(found)
+}
+
+impl Found {
+    fn walk(&mut self, directory: &Path, argument: usize) {
+        let mut entries = match fs::read_dir(directory).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let error = Error::input(format!("could not read `{}`", directory.display())).because(error);
+                return self.errors.push(error);
+            }
+        };
+        entries.retain(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+        let mut paths: Vec<_> = entries.iter().map(|entry| (entry.path(), entry.file_type().ok())).collect();
+        paths.sort_by_cached_key(|(path, _)| path_key(path));
+        let phased = paths.iter().any(|(path, _)| name(path) == EXPAND);
+        for (path, kind) in paths {
+            let is_link = kind.is_some_and(|kind| kind.is_symlink());
+            let is_directory = if is_link { path.is_dir() } else { kind.is_some_and(|kind| kind.is_dir()) };
+            if is_directory && is_link {
+                self.links.push(path);
+            } else if is_directory {
+                self.walk(&path, argument);
+            } else if is_sql(&path) {
+                self.file(path, phased, argument);
+            } else if let Some(tool) = foreign(&path) {
+                self.foreign.entry(tool).or_default().push(path);
+            }
+        }
+    }
+
+    /// A file that was named itself: its directory tells the layout, but is not judged.
+    fn named(&mut self, path: &Path) {
+        let phased = path.with_file_name(EXPAND).is_file();
+        let (home, ..) = home(path, phased);
+        if !self.by_path.contains_key(&home) {
+            for sibling in fs::read_dir(&home).into_iter().flatten().flatten() {
+                // As it would be typed: `home` may be a `.` that the path does not show.
+                let beside = path.with_file_name(sibling.file_name());
+                let beside = if beside.is_file() { beside } else { home.join(sibling.file_name()) };
+                if is_sql(&beside) && beside.is_file() {
+                    let entry = Entry { name: name(&beside), path: beside, kind: EntryKind::Script, text: None };
+                    self.enter(&home, entry, usize::MAX);
+                }
+            }
+        }
+        self.file(path.to_path_buf(), phased, usize::MAX);
+    }
+
+    fn file(&mut self, path: PathBuf, phased: bool, argument: usize) {
+        if let Some((directory, entry)) = self.seen.get(&path)
+            && self.directories[*directory].entries[*entry].text.is_some()
+        {
+            return;
+        }
+        let text = read_text(&path).map_err(|error| self.errors.push(error)).ok();
+        let (home, name, kind) = home(&path, phased);
+        self.enter(&home, Entry { path, name, kind, text }, argument);
+    }
+
+    fn enter(&mut self, home: &Path, entry: Entry, argument: usize) {
+        if let Some((directory, place)) = self.seen.get(&entry.path) {
+            self.directories[*directory].entries[*place] = entry;
+            return;
+        }
+        let index = *self.by_path.entry(home.to_path_buf()).or_insert_with(|| {
+            self.directories.push(Directory { path: home.to_path_buf(), entries: Vec::new(), argument });
+            self.directories.len() - 1
+        });
+        let entries = &mut self.directories[index].entries;
+        self.seen.insert(entry.path.clone(), (index, entries.len()));
+        entries.push(entry);
+    }
+
+    /// What was found and is not judged, one sentence each.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (tool, paths) in &self.foreign {
+            notes.push(format!("not read yet: {} of {tool}", files(paths)));
+        }
+        if !self.links.is_empty() {
+            notes.push(format!("{} not followed: symbolic links to directories", files(&self.links)));
+        }
+        notes
+    }
+}
+
+fn read_text(path: &Path) -> Result<Arc<str>> {
+    let shown = path.display();
+    let bytes = fs::read(path).map_err(|error| Error::input(format!("could not read `{shown}`")).because(error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::input(format!("`{shown}` is not UTF-8: the first wrong byte is at offset {at}"))
+            .hint("save the file as UTF-8")
+    })?;
+    Ok(text.into())
+}
+
+/// The directory that orders a file, its name there, and what it is.
+fn home(path: &Path, phased: bool) -> (PathBuf, String, EntryKind) {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let above = || match parent.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above.to_path_buf(),
+        _ if parent == Path::new(".") => PathBuf::from(".."),
+        _ => PathBuf::from("."),
+    };
+    let file = name(path);
+    if phased {
+        let phase = Phase::ALL.into_iter().find(|phase| file == format!("{}.sql", phase.name()));
+        return (above(), name(parent), EntryKind::Phased(phase));
+    }
+    let own = IN_OWN_DIRECTORY.into_iter().find(|own| file == *own);
+    match own.filter(|_| name(parent).starts_with(|c: char| c.is_ascii_digit())) {
+        Some(own) => (above(), name(parent), EntryKind::Own(own)),
+        None => (parent.to_path_buf(), file, EntryKind::Script),
+    }
+}
+
+/// The directory whose files are ordered together with this one.
+pub fn home_of(path: &Path) -> PathBuf {
+    home(path, path.with_file_name(EXPAND).is_file()).0
+}
+
+/// The place of a file among its siblings: phases in the order of time, not of the alphabet.
+pub(super) fn place(path: &Path, kind: EntryKind) -> (Vec<Vec<Part>>, Option<Phase>, PathBuf) {
+    match kind {
+        EntryKind::Phased(phase) => (path_key(path.parent().unwrap_or(path)), phase, path.to_path_buf()),
+        EntryKind::Script | EntryKind::Own(_) => (path_key(path), None, path.to_path_buf()),
+    }
+}
+
+fn is_sql(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql"))
+}
+
+/// Whose migration a file is that is not SQL; `None` where it is none.
+fn foreign(path: &Path) -> Option<&'static str> {
+    let name = name(path).to_ascii_lowercase();
+    let (stem, extension) = name.rsplit_once('.')?;
+    let parent = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let numbered = stem.starts_with(|c: char| c.is_ascii_digit()) && stem.contains(['_', '-']);
+    match extension {
+        "xml" | "yaml" | "yml" | "json" if stem.contains("changelog") || parent.contains("changelog") => {
+            Some("Liquibase (XML, YAML or JSON)")
+        }
+        "ini" if stem == "alembic" => Some("Alembic"),
+        "py" if parent == "versions" && stem != "__init__" => Some("Alembic"),
+        "py" if parent == "migrations" && numbered => Some("Django"),
+        "rb" if numbered => Some("Rails"),
+        "js" | "ts" | "mjs" | "cjs" if numbered => Some("Knex or another tool in JavaScript"),
+        "go" if numbered => Some("goose or another tool in Go"),
+        "rs" | "java" | "kt" if stem.starts_with(['v', 'u', 'r']) && stem.contains("__") => {
+            Some("refinery or Flyway in code")
+        }
+        _ => None,
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Files as a sentence's subject.
+pub(super) fn files(paths: &[PathBuf]) -> String {
+    match paths {
+        [path] => format!("`{}`", path.display()),
+        [path, ..] => format!("{} files (`{}`, ...)", paths.len(), path.display()),
+        [] => "no file".into(),
+    }
+}

@@ -1,0 +1,67 @@
+//! SQL files of no tool that we know, in natural order of their paths.
+
+use super::Tool;
+use super::directory::{Entry, EntryKind};
+use super::reading::{DOWN, Place, Reading, Run, Transaction, lines};
+
+pub(super) static TOOL: Tool = Tool {
+    name: "plain",
+    recursive: true,
+    unique: false,
+    sign: |_| None,
+    dialect: |_| None,
+    read: |directory, _| {
+        let mut notes = Vec::new();
+        let mut reading = Reading::of(directory, |_| Vec::new(), |entry, text| place(entry, text, &mut notes));
+        reading.notes = notes;
+        reading
+    },
+    assumed: "in natural order of the paths, each statement its own transaction",
+};
+
+fn place(entry: &Entry, text: &str, notes: &mut Vec<String>) -> Place {
+    if is_down(entry) {
+        return Place::Aside(DOWN);
+    }
+    let mut run = Run { version: None, class: 0, order: None, parts: None, transaction: Transaction::Never };
+    if let Some(at) = down_section(text) {
+        let line = 1 + text[..at].matches('\n').count();
+        notes.push(format!("`{}` is linted up to line {line}, where its down section begins", entry.path.display()));
+        run = run.of_parts(std::iter::once(0..at).collect());
+    }
+    Place::run(run)
+}
+
+/// Where the part begins that goose, dbmate or sql-migrate run to undo the file.
+fn down_section(text: &str) -> Option<usize> {
+    lines(text).find_map(|(at, line)| {
+        let comment = line.trim_start().strip_prefix("--")?.trim().to_ascii_lowercase();
+        ["+goose down", "migrate:down", "+migrate down"].contains(&comment.as_str()).then_some(at)
+    })
+}
+
+/// Whether a file undoes a migration, by its name.
+fn is_down(entry: &Entry) -> bool {
+    let name = entry.name.to_ascii_lowercase();
+    let ends = name == "down.sql" || name.ends_with(".down.sql") || name.ends_with("_down.sql");
+    ends || entry.kind == EntryKind::Own("down.sql")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_undo_are_told_by_name() {
+        let is_down =
+            |name: &str| is_down(&Entry { path: name.into(), name: name.into(), kind: EntryKind::Script, text: None });
+        assert!(is_down("down.sql") && is_down("0001_x.down.sql") && is_down("0001_x_DOWN.sql"));
+        assert!(!is_down("0001_slow_down_everything.sql") && !is_down("countdown.sql"));
+    }
+
+    #[test]
+    fn a_down_section_is_found_by_its_marker() {
+        assert_eq!(down_section("-- +goose Up\nSELECT 1;\n-- +goose Down\nDROP TABLE t;"), Some(23));
+        assert_eq!(down_section("-- migrate:down is what dbmate says\n"), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! What a tool makes of a directory's files: what runs, in which order, in which transaction, and what does not.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::Key;
+use super::directory::{Directory, Entry, EntryKind, place};
+use super::order::{Part, by_value};
+use crate::error::Error;
+use crate::sql::{Change, Statement};
+
+/// Why files that undo a migration are not linted.
+pub(super) const DOWN: &str = "made to undo a migration";
+
+/// What a tool makes of a directory.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) units: Vec<Unit>,
+    /// Files that the tool does not run forward, by the reason.
+    pub(super) aside: BTreeMap<&'static str, Vec<PathBuf>>,
+    pub(super) notes: Vec<String>,
+    pub(super) errors: Vec<Error>,
+}
+
+/// What a tool runs as one migration.
+pub(super) struct Unit {
+    pub(super) entry: usize,
+    pub(super) version: Option<String>,
+    /// Versioned migrations before repeatable ones.
+    class: u8,
+    order: Vec<Part>,
+    /// `None` is the whole file.
+    pub(super) parts: Option<Vec<Range<usize>>>,
+    pub(super) transaction: Transaction,
+}
+
+impl Unit {
+    /// Where it stands in its sequence.
+    pub(super) fn key(&self, directory: &Directory) -> Key {
+        let entry = &directory.entries[self.entry];
+        let (path, phase, _) = place(&entry.path, entry.kind);
+        (self.class, self.order.clone(), path, phase.map_or(0, |phase| phase as usize))
+    }
+}
+
+/// Whether the runner executes a migration in one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transaction {
+    Always,
+    Never,
+    /// PostgreSQL makes one of several statements that are sent at once.
+    IfSeveral,
+    /// The tool sees for itself that a statement refuses one.
+    UnlessRefused,
+}
+
+impl Transaction {
+    /// `Never` where a migration says so.
+    pub(super) fn unless(never: bool) -> Self {
+        if never { Self::Never } else { Self::Always }
+    }
+
+    pub(super) fn holds(self, statements: &[Statement]) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::IfSeveral => statements.len() > 1,
+            Self::UnlessRefused => {
+                !statements.iter().flat_map(|statement| statement.parsed.iter().flatten()).any(|clause| {
+                    match &clause.change {
+                        Change::CreateIndex { concurrently, .. } | Change::DropIndex { concurrently, .. } => {
+                            *concurrently
+                        }
+                        _ => false,
+                    }
+                })
+            }
+        }
+    }
+}
+
+/// One migration of a file.
+pub(super) struct Run {
+    pub(super) version: Option<String>,
+    /// Versioned migrations before repeatable ones.
+    pub(super) class: u8,
+    /// `None` is the order of the versions, or else of the paths.
+    pub(super) order: Option<Vec<Part>>,
+    pub(super) parts: Option<Vec<Range<usize>>>,
+    pub(super) transaction: Transaction,
+}
+
+impl Run {
+    /// A whole file.
+    pub(super) fn new(version: &str, transaction: Transaction) -> Self {
+        Self { version: Some(version.to_string()), class: 0, order: None, parts: None, transaction }
+    }
+
+    /// The tool sorts by this.
+    pub(super) fn ordered(mut self, order: Vec<Part>) -> Self {
+        self.order = Some(order);
+        self
+    }
+
+    /// Only these parts of the file run forward.
+    pub(super) fn of_parts(mut self, parts: Vec<Range<usize>>) -> Self {
+        self.parts = Some(parts);
+        self
+    }
+}
+
+/// What a tool makes of one file.
+pub(super) enum Place {
+    Forward(Vec<Run>),
+    /// It is not run forward, for this reason.
+    Aside(&'static str),
+}
+
+impl Place {
+    /// The file is one migration.
+    pub(super) fn run(run: Run) -> Self {
+        Self::Forward(vec![run])
+    }
+}
+
+impl Reading {
+    /// Asks about each file that was read. Phased changes are the same in every layout: the tool only orders
+    /// their directory, by `order`.
+    pub(super) fn of(
+        directory: &Directory,
+        order: fn(&str) -> Vec<Part>,
+        mut ask: impl FnMut(&Entry, &str) -> Place,
+    ) -> Self {
+        let mut reading = Self::default();
+        for (index, entry) in directory.entries.iter().enumerate() {
+            let Some(text) = &entry.text else { continue };
+            let place = match entry.kind {
+                EntryKind::Phased(Some(_)) => Place::run(phased(entry, order)),
+                EntryKind::Phased(None) => Place::Aside("no phase of a phased change runs them"),
+                EntryKind::Script | EntryKind::Own(_) => ask(entry, text),
+            };
+            match place {
+                Place::Forward(runs) => reading.units.extend(runs.into_iter().map(|run| {
+                    let order = run.order.unwrap_or_else(|| by_value(run.version.as_deref().unwrap_or_default()));
+                    let Run { version, class, parts, transaction, .. } = run;
+                    Unit { entry: index, version, class, order, parts, transaction }
+                })),
+                Place::Aside(reason) => reading.aside.entry(reason).or_default().push(entry.path.clone()),
+            }
+        }
+        reading
+    }
+}
+
+/// A phase of a phased change: our own runner executes it, statement by statement.
+fn phased(entry: &Entry, order: fn(&str) -> Vec<Part>) -> Run {
+    let name = entry.name.strip_prefix('V').unwrap_or(&entry.name);
+    let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+    let version = (digits > 0).then(|| name[..digits].to_string());
+    Run { version, class: 0, order: Some(order(&entry.name)), parts: None, transaction: Transaction::Never }
+}
+
+/// The lines of a text with their ends, each with its offset.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let start = at;
+        at += line.len();
+        (start, line)
+    })
+}
+
+/// What a comment line says behind its dashes; `None` for any other line.
+pub(super) fn comment(line: &str) -> Option<&str> {
+    Some(line.trim_start_matches('\u{feff}').trim().strip_prefix("--")?.trim())
+}
+
+/// `0042_name.sql` into `0042` and `name`.
+pub(super) fn numbered(name: &str) -> Option<(&str, &str)> {
+    let (version, rest) = name.strip_suffix(".sql")?.split_once('_')?;
+    let digits = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then_some((version, rest))
+}
