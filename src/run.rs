@@ -16,7 +16,7 @@ mod statement;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::database::{DatabaseError, DatabaseErrorKind, Session};
+use crate::database::{self, DatabaseError, DatabaseErrorKind, Session};
 use crate::error::{Error, Kind, Result};
 use crate::gate::Judgement;
 use crate::plan::{Action, Phase, Plan, Step};
@@ -161,7 +161,7 @@ pub async fn carry_out<S: Session>(
             Err(trouble) => {
                 let error = trouble.into_error(&format!("step {} ({}:{})", step.id, step.file, step.line));
                 // The connection may be gone: then `status` lacks the sentence, not the state.
-                let _ = ledger.problem(session, &plan.name, &step.id, &error.to_string()).await;
+                let _ = ledger.problem(session, lease, &plan.name, &step.id, &error.to_string()).await;
                 return Err(error);
             }
         }
@@ -240,6 +240,9 @@ async fn open<S: Session>(
         return Err(Error::input(format!("{}: the ledger knows other steps of the same files", plan.name))
             .hint("another version of lockkeeper began this plan: finish it with that one"));
     }
+    if !begun {
+        check_keys(session, plan).await?;
+    }
     if known.is_empty() || steps_differ || !changed.is_empty() {
         begin(session).await.map_err(in_words)?;
         let written = async {
@@ -260,6 +263,23 @@ async fn open<S: Session>(
     }
     let done = records.iter().filter(|record| record.state == State::Done).count();
     on_event(Event::Opened { plan: plan.name.clone(), steps: plan.steps.len(), done });
+    Ok(())
+}
+
+/// Every table that is there already has a key by which its backfill can be cut: once the plan has begun,
+/// its files cannot be mended.
+async fn check_keys<S: Session>(session: &mut S, plan: &Plan) -> Result<()> {
+    for step in &plan.steps {
+        let Action::Backfill(backfill) = &step.action else { continue };
+        let place = format!("step {} ({}:{})", step.id, step.file, step.line);
+        let in_words = |trouble: Trouble| trouble.into_error(&place);
+        if database::table_exists(session, &backfill.table).await.map_err(|error| in_words(error.into()))?
+            && let Err(trouble) = range::Ranges::of(session, &backfill.table).await
+        {
+            let error = in_words(trouble);
+            return Err(Error { message: format!("{place}: {}", error.message), ..error });
+        }
+    }
     Ok(())
 }
 

@@ -131,7 +131,9 @@ async fn take_lease(
             dead = Some(held.holder);
             continue;
         }
-        let sentence = format!("another runner holds the lease: {}", held.holder);
+        // Namespace and boot are for machines.
+        let shown = held.holder.split(" pid:[").next().unwrap_or_default();
+        let sentence = format!("another runner holds the lease: {shown}");
         let Some(pause) = wait else {
             return Err(Error::new(Kind::Waiting, sentence).hint(format!(
                 "if it was killed, its lease ends by itself at {} UTC: run again then, or with --wait",
@@ -155,9 +157,15 @@ fn holder() -> String {
     format!("pid {} on {host}{}", std::process::id(), namespace())
 }
 
-/// Containers share host names but not process numbers: the namespace tells them apart.
+/// Containers share host names but not process numbers: the namespace tells them apart. Machines share the
+/// numbers of namespaces: the boot tells those apart. Empty where either is not known.
 fn namespace() -> String {
-    std::fs::read_link("/proc/self/ns/pid").map_or_else(|_| String::new(), |link| format!(" {}", link.display()))
+    let namespace = std::fs::read_link("/proc/self/ns/pid");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    match (namespace, boot) {
+        (Ok(namespace), Ok(boot)) => format!(" {} boot {}", namespace.display(), boot.trim()),
+        _ => String::new(),
+    }
 }
 
 /// A holder on this machine and in this process namespace whose process is no more.

@@ -28,7 +28,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 async fn go(args: &Args, context: &Context) -> Result<u8> {
     let Target { plan, directory, mut session, .. } = target::open(&args.target, context).await?;
     let refused = |error| Error::new(Kind::Connection, "the ledger cannot be read").because(error);
-    let ledger = Ledger::find(&mut session).await.map_err(refused)?;
+    let ledger = Ledger::find(&mut session).await?;
     let mut status = run::Status { plan: &plan, record: None, steps: Vec::new(), judgements: Vec::new() };
     if let Some(ledger) = &ledger {
         status.record = ledger.plan(&mut session, &plan.name).await.map_err(refused)?;

@@ -30,7 +30,9 @@ pub fn judge(gate: &str, want: &str, kubernetes: &Kubernetes, evidence: Option<&
         None => (Verdict::Unknown, "the cluster was not asked".to_string()),
         Some(Err(why)) => (Verdict::Unknown, why.clone()),
         Some(Ok(text)) => {
-            match Selector::read(&kubernetes.selector).and_then(|selector| Ok((selector, parse(text)?))) {
+            match Selector::read(&kubernetes.selector)
+                .and_then(|selector| Ok((selector, parse(text, &kubernetes.namespace)?)))
+            {
                 Err(why) => (Verdict::Unknown, why),
                 Ok((selector, cluster)) => census(want, &kubernetes.version_label, &selector, &cluster, &mut facts),
             }

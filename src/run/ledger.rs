@@ -40,11 +40,10 @@ impl Ledger {
     /// The ledger if there is one; reads only.
     ///
     /// # Errors
-    /// What the database refused.
-    pub async fn find<S: Session>(session: &mut S) -> Result<Option<Self>, DatabaseError> {
+    /// A newer program's ledger, or what the database refused.
+    pub async fn find<S: Session>(session: &mut S) -> Result<Option<Self>> {
         let words = Words::new(session.dialect());
-        let there = schema::version(session, &words).await? > 0;
-        Ok(there.then_some(Self { words }))
+        Ok(schema::find(session, &words).await?.then_some(Self { words }))
     }
 
     /// Whose SQL the ledger speaks.
@@ -181,18 +180,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// Why a step did not get on, for `status`.
+    /// Why a step did not get on, for `status`; a runner that was overtaken has no more to say.
     pub(super) async fn problem<S: Session>(
         &self,
         session: &mut S,
+        lease: &Lease,
         plan: &str,
         step: &str,
         problem: &str,
     ) -> Result<(), DatabaseError> {
         self.execute(
             session,
-            "UPDATE {prefix}step SET problem = ? WHERE plan = ? AND id = ?",
-            &[text(problem), text(plan), text(step)],
+            "UPDATE {prefix}step SET problem = ? WHERE plan = ? AND id = ? \
+             AND EXISTS (SELECT 1 FROM {prefix}lease WHERE token = ?)",
+            &[text(problem), text(plan), text(step), Value::Int(lease.token)],
         )
         .await?;
         Ok(())

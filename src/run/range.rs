@@ -45,6 +45,9 @@ impl Ranges {
     pub(super) async fn of<S: Session>(session: &mut S, table: &Name) -> Result<Self, Trouble> {
         let dialect = session.dialect();
         let Some(key) = database::key_of(session, table).await? else {
+            if !database::table_exists(session, table).await? {
+                return Err(Error::input(format!("there is no table `{table}`")).into());
+            }
             return Err(Error::input(format!(
                 "table `{table}` has no primary key and no unique index without NULLs: its rows cannot be batched"
             ))

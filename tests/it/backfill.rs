@@ -327,3 +327,39 @@ async fn a_proof_compares_bytes_on_postgres() {
     let Some(database) = servers::postgres().await else { return };
     proof_sees(database, Dialect::Postgres, "a text, b varchar(20)", &ALIKE).await;
 }
+
+/// Nothing is done of a change whose backfill cannot be: its files could not be mended any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_without_a_key_is_refused_before_anything_is_done() {
+    for (create, why) in [
+        ("CREATE TABLE t (id int, a text)", "step backfill.1 (backfill.sql:1): table `t` has no primary key"),
+        ("CREATE TABLE t (id int UNIQUE, a text)", "has no primary key and no unique index without NULLs"),
+    ] {
+        let database = servers::sqlite();
+        let mut session = database::connect(&database.url, "test set-up").await.unwrap();
+        session.execute(create, &[]).await.unwrap();
+        let mut change = Change::empty(database);
+        change.named("0001");
+        change.write("expand.sql", "ALTER TABLE t ADD COLUMN b text;");
+        change.write("backfill.sql", "UPDATE t SET b = a;");
+        let said = change.say(&["run"]);
+        assert_eq!(said.code, 2, "{}", said.err);
+        assert!(said.err.contains(why), "{}", said.err);
+        assert!(session.query("SELECT b FROM t", &[]).await.is_err(), "nothing was done");
+    }
+}
+
+/// The ledger of a newer program is left alone by every command.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_ledger_is_refused() {
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
+    assert_eq!(change.say(&["run"]).code, 3);
+    let newer =
+        "INSERT INTO lockkeeper_schema_history SELECT 99, name, applied_on, checksum FROM lockkeeper_schema_history";
+    change.session().await.execute(newer, &[]).await.unwrap();
+    for arguments in [&["run"][..], &["status"], &["approve", "--reason", "a test"]] {
+        let said = change.say(arguments);
+        assert_eq!(said.code, 2, "{arguments:?} {}{}", said.out, said.err);
+        assert!(said.err.contains("has version 99, this program knows versions up to 1"), "{}", said.err);
+    }
+}

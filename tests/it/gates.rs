@@ -23,7 +23,7 @@ fn recorded(name: &str) -> String {
 
 fn kubernetes() -> Kubernetes {
     Kubernetes {
-        namespace: "shop".into(),
+        namespace: "rec".into(),
         selector: "app=order-service".into(),
         version_label: "version".into(),
         evidence: None,
@@ -109,6 +109,9 @@ fn no_data_is_never_a_pass() {
         assert!(!judgement.because.is_empty());
     }
     assert_eq!(census("", Some(Ok(whole.clone()))).verdict, Unknown);
+    assert_eq!(census("v2", Some(Ok(whole.clone()))).verdict, Pass);
+    let elsewhere = whole.replace(r#""namespace": "rec""#, r#""namespace": "staging""#);
+    assert_eq!(census("v2", Some(Ok(elsewhere))).verdict, Unknown, "another namespace's pods");
     for selector in ["", "app", "=x", "app=", "app in (order-service)", "!app", ","] {
         let kubernetes = Kubernetes { selector: selector.into(), ..kubernetes() };
         let condition = Condition::K8sOnlyVersion { want: "v2".into(), consumer: "o".into(), kubernetes };

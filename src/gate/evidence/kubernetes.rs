@@ -142,6 +142,7 @@ struct Object {
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     name: String,
+    namespace: Option<String>,
     #[serde(default)]
     labels: BTreeMap<String, String>,
     deletion_timestamp: Option<String>,
@@ -173,8 +174,9 @@ struct Status {
     observed_generation: Option<i64>,
 }
 
-/// Reads a whole list, or says why it is none that a census can be taken from.
-pub fn parse(text: &str) -> Result<Cluster, String> {
+/// Reads a whole list, or says why it is none that a census can be taken from. Of a recorded file of several
+/// namespaces, only the objects of `namespace` count.
+pub fn parse(text: &str, namespace: &str) -> Result<Cluster, String> {
     let list: List =
         serde_json::from_str(text).map_err(|error| format!("the answer is no list of objects: {error}"))?;
     if !list.kind.ends_with("List") {
@@ -185,6 +187,9 @@ pub fn parse(text: &str) -> Result<Cluster, String> {
     }
     let mut cluster = Cluster { pods: Vec::new(), workloads: Vec::new() };
     for Object { kind, metadata, spec, status } in list.items {
+        if metadata.namespace.as_deref().is_some_and(|of| of != namespace) {
+            continue;
+        }
         match kind.as_str() {
             "Pod" => cluster.pods.push(Pod {
                 name: metadata.name,

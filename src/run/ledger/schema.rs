@@ -23,14 +23,7 @@ const VERSIONS: &[(&str, &str)] = &[("V1__ledger", include_str!("V1__ledger.sql"
 /// A ledger of a newer program, or what the database refused.
 pub(super) async fn upgrade<S: Session>(session: &mut S, words: &Words) -> Result<()> {
     let ours = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
-    let theirs = version(session, words).await.map_err(|error| refused(&error))?;
-    if theirs > ours {
-        return Err(Error::input(format!(
-            "the ledger in this database has version {theirs}, this program knows versions up to {ours}"
-        ))
-        .hint("a newer lockkeeper wrote it: use that one or a later one"));
-    }
-    if theirs == ours {
+    if known(session, words).await? == ours {
         return Ok(());
     }
     if let Some(schema) = &words.schema {
@@ -59,8 +52,29 @@ pub(super) async fn upgrade<S: Session>(session: &mut S, words: &Words) -> Resul
     }
 }
 
+/// Whether there is a ledger that this program can read.
+///
+/// # Errors
+/// As `upgrade`.
+pub(super) async fn find<S: Session>(session: &mut S, words: &Words) -> Result<bool> {
+    Ok(known(session, words).await? > 0)
+}
+
+/// The ledger's version, if this program knows it.
+async fn known<S: Session>(session: &mut S, words: &Words) -> Result<i64> {
+    let ours = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+    let theirs = version(session, words).await.map_err(|error| refused(&error))?;
+    if theirs > ours {
+        return Err(Error::input(format!(
+            "the ledger in this database has version {theirs}, this program knows versions up to {ours}"
+        ))
+        .hint("a newer lockkeeper wrote it: use that one or a later one"));
+    }
+    Ok(theirs)
+}
+
 /// The newest version that this database's ledger has; 0 where there is none.
-pub(super) async fn version<S: Session>(session: &mut S, words: &Words) -> Result<i64, DatabaseError> {
+async fn version<S: Session>(session: &mut S, words: &Words) -> Result<i64, DatabaseError> {
     let history = Name { schema: words.schema.clone(), name: words.bare("schema_history") };
     let there = Expectation::Table { table: history, exists: true };
     if database::holds(session, &there).await? != Held::Yes {

@@ -94,7 +94,7 @@ async fn users_of_a_real_mariadb_hold_the_gate() {
 
 #[test]
 fn kubectl_is_asked_and_not_believed_without_an_answer() {
-    let consumers = "[[consumers]]\nname = \"order-service\"\n[consumers.kubernetes]\nnamespace = \"shop\"\n\
+    let consumers = "[[consumers]]\nname = \"order-service\"\n[consumers.kubernetes]\nnamespace = \"rec\"\n\
                      selector = \"app=order-service\"\nversion-label = \"version\"\n";
     let (directory, path) = change("sqlite", consumers);
     let database = servers::sqlite();
@@ -120,7 +120,7 @@ fn kubectl_is_asked_and_not_believed_without_an_answer() {
         let file = directory.path().join(name);
         fs::write(&file, recorded(name)).unwrap();
         let told = kubectl(&format!(
-            "[ \"$*\" = 'get deploy,sts,rs,po -n shop -l app=order-service -o json' ] && exec /bin/cat {}",
+            "[ \"$*\" = 'get deploy,sts,rs,po -n rec -l app=order-service -o json' ] && exec /bin/cat {}",
             file.display()
         ));
         assert!(told.contains(expected), "{name}: {told}");
