@@ -40,6 +40,9 @@ pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
     let mut catalog = Catalog::new(history.dialect);
     let mut outcome = Outcome { files: history.files(), ..Outcome::default() };
     for (index, migration) in history.migrations.iter().enumerate() {
+        if migration.starts_anew {
+            catalog = Catalog::new(history.dialect);
+        }
         let judge = Judge { migration, severities: &severities, findings: Vec::new(), outcome: &mut outcome };
         judge.migration(index + 1, &mut catalog);
     }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::Context;
 use crate::error::{Error, Result, exit_code};
-use crate::history::layout;
+use crate::history::layout::{self, Choice};
 use crate::plan::{Plan, directory, recipes};
 use crate::report;
 use crate::settings::Settings;
@@ -85,7 +85,8 @@ fn rewrite(args: &Args, settings: &Settings, dialect: Option<Dialect>, context: 
         Error::input(format!("the dialect of {} is not known", target.display()))
             .hint("give --dialect postgres|mysql|sqlite, or say it in lockkeeper.toml")
     })?;
-    let history = layout::read(&[root_of(target, settings)], dialect)?;
+    let choice = Choice { dialect: Some(dialect), layout: settings.layout };
+    let history = layout::read(&[root_of(target, settings)], choice)?;
     let output = args.output.clone().unwrap_or_else(|| target.with_file_name(recipes::title(target)));
     if args.output.is_some() && output.exists() {
         return Err(Error::input(format!("{} exists already and is not overwritten", output.display())));
@@ -113,8 +114,8 @@ fn rewrite(args: &Args, settings: &Settings, dialect: Option<Dialect>, context: 
     context.print(&text)
 }
 
-/// The directory that holds the migration's history: one of the settings', or else the one it lies in; of a
-/// tool that gives every migration a directory, the one above.
+/// The directory that holds the migration's history: one of the settings', or else the one whose
+/// files are ordered with it.
 fn root_of(target: &Path, settings: &Settings) -> PathBuf {
     let within = |root: &&PathBuf| match (root.canonicalize(), target.canonicalize()) {
         (Ok(root), Ok(target)) => root.is_dir() && target.starts_with(root),
@@ -123,11 +124,7 @@ fn root_of(target: &Path, settings: &Settings) -> PathBuf {
     if let Some(root) = settings.migrations.iter().find(within) {
         return root.clone();
     }
-    let up = target.file_stem().is_some_and(|stem| stem == "up");
-    match target.ancestors().nth(if up { 2 } else { 1 }) {
-        Some(root) if !root.as_os_str().is_empty() => root.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
+    layout::home_of(target)
 }
 
 /// Writes the directory beside its place and moves it there, so that no half of it is left behind.

@@ -9,7 +9,7 @@ mod order;
 mod reading;
 mod version;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -160,8 +160,15 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
         unreadable: Vec::new(),
     };
     let mut aside = BTreeMap::new();
+    let mut arguments = BTreeSet::new();
     for sequence in sequences {
+        // Two sequences in one place are for two databases, or nobody knows in which order they run.
+        let anew = !arguments.insert(sequence.directory.argument);
+        let first = history.migrations.len();
         read_sequence(sequence, &mut history, &mut aside);
+        if let Some(migration) = history.migrations.get_mut(first) {
+            migration.starts_anew = anew;
+        }
     }
     for (reason, paths) in &aside {
         history.notes.push(format!("{} not linted: {reason}", files(paths)));
@@ -182,7 +189,7 @@ fn sequences(directories: Vec<Directory>, chosen: Option<Layout>) -> Vec<Sequenc
     let mut open: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for directory in directories {
         let (tool, why) = match chosen {
-            Some(layout) => (layout.tool(), "as the settings say".to_string()),
+            Some(layout) => (layout.tool(), "as chosen".to_string()),
             None => recognise(&directory),
         };
         let key = (directory.argument, tool.name);
@@ -216,7 +223,7 @@ fn recognise(directory: &Directory) -> (&'static Tool, String) {
     };
     let others: Vec<_> = best.map(|(tool, _)| tool.name).collect();
     if !others.is_empty() {
-        why += &format!(", which fit {} too: `--layout` or `layout` in lockkeeper.toml decides", others.join(" and "));
+        why += &format!("; it could be {} too: `--layout` or `layout` in lockkeeper.toml decides", others.join(" or "));
     }
     (tool, why)
 }

@@ -43,6 +43,8 @@ pub struct Migration {
     pub phase: Option<Phase>,
     /// Its runner executes the file in one transaction.
     pub in_transaction: bool,
+    /// It begins a sequence of its own: what stands before it says nothing about its database.
+    pub starts_anew: bool,
     /// What is wrong with its version.
     pub irregular: Vec<Irregular>,
     pub statements: Vec<Statement>,
@@ -66,6 +68,7 @@ impl Migration {
             version: None,
             phase: None,
             in_transaction: false,
+            starts_anew: false,
             irregular: Vec::new(),
             statements,
         }

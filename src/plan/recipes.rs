@@ -63,6 +63,10 @@ pub fn rewrite(migration: &Path, history: &History, column_type: Option<&str>, o
         .position(|other| is_same_file(Path::new(&other.path), migration))
         .ok_or_else(|| Error::input(format!("{shown} is no migration that runs forward")))?;
     let subject = &history.migrations[at];
+    if history.migrations.get(at + 1).is_some_and(|next| next.path == subject.path) {
+        return Err(Error::input(format!("{shown} holds several changesets"))
+            .hint("move the one that is to be rewritten to a file of its own"));
+    }
     let line = |range: &Range<usize>| sql::line_column(&subject.text, range.start).0;
     let mut changes = Vec::new();
     for statement in &subject.statements {
@@ -148,7 +152,8 @@ impl Before {
     fn replay(history: &History, at: usize, change: &Change) -> Self {
         let mut before = Self { catalog: Catalog::new(history.dialect), created_by: None, notes: Vec::new() };
         let mut unread = 0;
-        for (number, migration) in history.migrations[..at].iter().enumerate() {
+        let first = history.migrations[..=at].iter().rposition(|migration| migration.starts_anew).unwrap_or(0);
+        for (number, migration) in history.migrations[first..at].iter().enumerate() {
             for statement in &migration.statements {
                 let Ok(clauses) = &statement.parsed else {
                     unread += 1;

@@ -11,6 +11,7 @@ mod effects;
 mod frozen;
 mod gates;
 mod kill;
+mod layouts;
 mod lint;
 mod plan;
 mod recipes;

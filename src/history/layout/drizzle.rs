@@ -38,6 +38,11 @@ fn read(directory: &Directory, _: Dialect) -> Reading {
         }
     }
     let mut reading = Reading::of(directory, by_value, |entry, text| match places.get(&entry.name) {
+        // Without the journal the names' own numbers have to do.
+        None if journal.is_err() => {
+            let number = entry.name.split('_').next().unwrap_or_default();
+            Place::run(Run::new(number, Transaction::Always).of_parts(between_breakpoints(text)))
+        }
         Some(index) => Place::run(Run::new(index, Transaction::Always).of_parts(between_breakpoints(text))),
         None => Place::Aside("the journal does not name them, so that Drizzle never runs them"),
     });

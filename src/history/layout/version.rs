@@ -14,9 +14,14 @@ pub(super) fn irregular(units: &[Unit], directory: &Directory) -> BTreeMap<usize
     let mut first = BTreeMap::new();
     let mut numbers: Vec<(u64, usize)> = Vec::new();
     let mut all_numbers = true;
+    let mut last = None;
     for (index, unit) in units.iter().enumerate() {
         let Some(version) = &unit.version else { continue };
         let home = home(unit, directory);
+        // The phases of a change are told once.
+        if last.replace(home) == Some(home) {
+            continue;
+        }
         let (before, path) = *first.entry(by_value(version)).or_insert((index, home));
         if path != home {
             let path = directory.entries[units[before].entry].path.display().to_string();
