@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::ledger::{State, StepRecord};
 use super::range::Ranges;
 use super::{Context, Done, Event, Trouble, begin, finish, statement};
-use crate::database::{self, Session};
+use crate::database::{self, DatabaseError, Session};
 use crate::plan::{Backfill, Step};
 use crate::sql::Dialect;
 
@@ -42,6 +42,7 @@ pub(super) async fn fill<S: Session>(
             (final_key, total)
         }
     };
+    strictly(session, true).await?;
     let mut work = Work {
         ranges,
         backfill,
@@ -71,6 +72,7 @@ pub(super) async fn fill<S: Session>(
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
+    strictly(session, false).await?;
     begin(session).await?;
     let written = async {
         context.ledger.end_backfill(session, &context.plan.name, &step.id).await?;
@@ -83,6 +85,16 @@ pub(super) async fn fill<S: Session>(
     .await;
     finish(session, written).await?;
     Ok(Done::Yes { found: false })
+}
+
+/// Makes MySQL refuse a value that does not fit: a server that only warns would cut it short, and take the rest
+/// for the same in the proof.
+async fn strictly<S: Session>(session: &mut S, strict: bool) -> Result<(), DatabaseError> {
+    if session.dialect() == Dialect::Mysql {
+        let mode = if strict { "concat(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')" } else { "@@GLOBAL.sql_mode" };
+        session.execute(&format!("SET SESSION sql_mode = {mode}"), &[]).await?;
+    }
+    Ok(())
 }
 
 /// A backfill in progress.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use lockkeeper::database::{self, Session, Value};
+use lockkeeper::plan::directory;
+use lockkeeper::run::{self, Ledger, Request};
 use lockkeeper::sql::Dialect;
 
 use super::run::Change;
@@ -362,4 +364,40 @@ async fn a_newer_ledger_is_refused() {
         assert_eq!(said.code, 2, "{arguments:?} {}{}", said.out, said.err);
         assert!(said.err.contains("has version 99, this program knows versions up to 1"), "{}", said.err);
     }
+}
+
+/// The ledger keeps keys of every letter, whatever the database's own character set holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_in_a_latin1_database_keeps_every_key() {
+    let Some(database) = servers::mariadb().await else { return };
+    let mut session = database::connect(&database.url, "test set-up").await.unwrap();
+    let alter = format!("ALTER DATABASE {} CHARACTER SET latin1", Dialect::Mysql.quote(database.name()));
+    session.execute(&alter, &[]).await.unwrap();
+    let rows = format!("VALUES {};;SELECT concat('\u{65e5}', seq), seq FROM seq_1_to_150", texts(Dialect::Mysql));
+    let shapes =
+        [shape("t", "id varchar(30) COLLATE utf8mb4_nopad_bin PRIMARY KEY, a text CHARACTER SET utf8mb4", rows)];
+    fills(database, Dialect::Mysql, &shapes).await;
+}
+
+/// A server that takes what does not fit, and says so in a warning that nobody reads, would cut values short.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_does_not_fit_is_not_cut_short_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    let mut session = database::connect(&database.url, "test set-up").await.unwrap();
+    session.execute("CREATE TABLE t (id int PRIMARY KEY, a varchar(20), b int)", &[]).await.unwrap();
+    session.execute("INSERT INTO t VALUES (1, '12', NULL), (2, '13 and more', NULL)", &[]).await.unwrap();
+    let mut change = Change::empty(database);
+    change.named("0001");
+    change.write("expand.sql", "ALTER TABLE t ADD COLUMN c int;");
+    change.write("backfill.sql", "UPDATE t SET b = a;");
+    let plan = directory::read(&change.path, Some(Dialect::Mysql)).unwrap();
+    let ledger = Ledger::open(&mut session).await.unwrap();
+    let lease = ledger.acquire(&mut session, "test", None).await.unwrap().unwrap();
+    // As on a server whose settings say so; those of this server are other tests' too.
+    session.execute("SET SESSION sql_mode = ''", &[]).await.unwrap();
+    let request = Request { plan: &plan, directory: change.path.clone(), phase: None, wait: None, stop: &|| false };
+    let error = run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap_err();
+    assert_eq!(error.causes, ["Data truncated for column 'b' at row 2 (1265)"]);
+    let rows = session.query("SELECT b FROM t", &[]).await.unwrap();
+    assert_eq!(rows, [[Value::Null], [Value::Null]], "nothing of the batch stays");
 }

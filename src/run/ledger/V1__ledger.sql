@@ -4,13 +4,13 @@ CREATE TABLE IF NOT EXISTS {prefix}plan (
   dialect {key} NOT NULL,
   started_at {time} NOT NULL,
   finished_at {time}
-);
+){options};
 CREATE TABLE IF NOT EXISTS {prefix}plan_file (
   plan {key} NOT NULL,
   name {key} NOT NULL,
   digest {key} NOT NULL,
   PRIMARY KEY (plan, name)
-);
+){options};
 CREATE TABLE IF NOT EXISTS {prefix}step (
   plan {key} NOT NULL,
   id {key} NOT NULL,
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS {prefix}step (
   finished_at {time},
   problem {text},
   PRIMARY KEY (plan, id)
-);
+){options};
 CREATE TABLE IF NOT EXISTS {prefix}approval (
   id {serial},
   plan {key} NOT NULL,
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS {prefix}approval (
   approved_by {key} NOT NULL,
   reason {text} NOT NULL,
   approved_at {time} NOT NULL
-);
+){options};
 CREATE TABLE IF NOT EXISTS {prefix}evidence (
   id {serial},
   plan {key} NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS {prefix}evidence (
   because {text} NOT NULL,
   observed {text} NOT NULL,
   judged_at {time} NOT NULL
-);
+){options};
 CREATE TABLE IF NOT EXISTS {prefix}event (
   id {serial},
   plan {key} NOT NULL,
@@ -53,11 +53,11 @@ CREATE TABLE IF NOT EXISTS {prefix}event (
   kind {key} NOT NULL,
   detail {text} NOT NULL,
   happened_at {time} NOT NULL
-);
+){options};
 CREATE TABLE IF NOT EXISTS {prefix}lease (
   id bigint PRIMARY KEY,
   holder {text} NOT NULL,
   token bigint NOT NULL,
   held_until {time} NOT NULL
-);
+){options};
 INSERT INTO {prefix}lease (id, holder, token, held_until) SELECT 1, '', 0, {now} WHERE NOT EXISTS (SELECT 1 FROM {prefix}lease WHERE id = 1);

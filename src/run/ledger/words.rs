@@ -62,7 +62,7 @@ impl Words {
         }
     }
 
-    /// Fills in the words of a statement: `{prefix}`, `{now}`, `{lease_end}`, the types, and `?` parameters.
+    /// Fills in the words of a statement: `{prefix}`, `{now}`, `{lease_end}`, the types, `{options}` of a table, and `?` parameters.
     pub(super) fn fill(&self, sql: &str) -> String {
         let (key, time, text, serial) = match self.dialect {
             Dialect::Postgres => ("text", "timestamptz", "text", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
@@ -70,7 +70,13 @@ impl Words {
             Dialect::Mysql => ("varchar(191)", "datetime(6)", "mediumtext", "bigint AUTO_INCREMENT PRIMARY KEY"),
             Dialect::Sqlite => ("text", "text", "text", "integer PRIMARY KEY"),
         };
+        let options = match self.dialect {
+            // Whatever the database's own: keys of every letter, and rows that commit with the batch.
+            Dialect::Mysql => " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+            Dialect::Postgres | Dialect::Sqlite => "",
+        };
         let sql = sql
+            .replace("{options}", options)
             .replace("{prefix}", self.prefix())
             .replace("{now}", self.now())
             .replace("{lease_end}", self.lease_end())
