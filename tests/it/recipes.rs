@@ -113,6 +113,66 @@ fn writes(table: &Table) -> Vec<(&'static str, String)> {
             ("DELETE FROM orders", String::new()),
         ]);
     }
+    writes.extend(upserts(table.dialect).into_iter().map(|(write, expected)| (write, expected.to_string())));
+    writes
+}
+
+/// Writes that are an INSERT or an UPDATE as it comes, several rows, and a new key; on an empty table.
+fn upserts(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
+    let mut writes = match dialect {
+        Dialect::Postgres | Dialect::Sqlite => vec![
+            (
+                "INSERT INTO orders (id, customer, old_status) VALUES (6, 'x', 'a') ON CONFLICT (id) DO UPDATE SET old_status = excluded.old_status",
+                "6 a a",
+            ),
+            (
+                "INSERT INTO orders (id, customer, new_status) VALUES (6, 'x', 'b') ON CONFLICT (id) DO UPDATE SET new_status = excluded.new_status",
+                "6 b b",
+            ),
+            (
+                "INSERT INTO orders (id, customer, old_status) VALUES (6, 'x', 'c') ON CONFLICT (id) DO UPDATE SET old_status = excluded.old_status",
+                "6 c c",
+            ),
+            ("INSERT INTO orders (id, customer, new_status) VALUES (6, 'x', 'd') ON CONFLICT DO NOTHING", "6 c c"),
+            (
+                "INSERT INTO orders (id, customer, old_status) VALUES (6, 'x', 'e'), (7, 'x', 'f') ON CONFLICT (id) DO UPDATE SET old_status = excluded.old_status",
+                "6 e e, 7 f f",
+            ),
+        ],
+        Dialect::Mysql => vec![
+            (
+                "INSERT INTO orders (id, customer, old_status) VALUES (6, 'x', 'a') ON DUPLICATE KEY UPDATE old_status = VALUES(old_status)",
+                "6 a a",
+            ),
+            (
+                "INSERT INTO orders (id, customer, new_status) VALUES (6, 'x', 'b') ON DUPLICATE KEY UPDATE new_status = VALUES(new_status)",
+                "6 b b",
+            ),
+            (
+                "INSERT INTO orders (id, customer, old_status) VALUES (6, 'x', 'c') ON DUPLICATE KEY UPDATE old_status = VALUES(old_status)",
+                "6 c c",
+            ),
+            ("INSERT IGNORE INTO orders (id, customer, new_status) VALUES (6, 'x', 'd')", "6 c c"),
+            (
+                "INSERT INTO orders (id, customer, old_status) VALUES (6, 'x', 'e'), (7, 'x', 'f') ON DUPLICATE KEY UPDATE old_status = VALUES(old_status)",
+                "6 e e, 7 f f",
+            ),
+        ],
+    };
+    if dialect != Dialect::Postgres {
+        writes.extend([
+            ("REPLACE INTO orders (id, customer, old_status) VALUES (6, 'x', 'g')", "6 g g, 7 f f"),
+            ("REPLACE INTO orders (id, customer, new_status) VALUES (6, 'x', 'e'), (7, 'x', 'h')", "6 e e, 7 h h"),
+            ("REPLACE INTO orders (id, customer, old_status) VALUES (7, 'x', 'f')", "6 e e, 7 f f"),
+        ]);
+    }
+    writes.extend([
+        ("UPDATE orders SET new_status = CASE id WHEN 6 THEN 'i' ELSE 'j' END", "6 i i, 7 j j"),
+        ("UPDATE orders SET id = 8, old_status = 'k' WHERE id = 7", "6 i i, 8 k k"),
+        ("UPDATE orders SET id = 9, new_status = 'l' WHERE id = 8", "6 i i, 9 l l"),
+        ("UPDATE orders SET id = 8 WHERE id = 9", "6 i i, 8 l l"),
+        ("DELETE FROM orders", ""),
+    ]);
     writes
 }
 
