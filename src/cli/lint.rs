@@ -20,8 +20,8 @@ pub struct Args {
     #[arg(long, value_name = "DIALECT")]
     dialect: Option<String>,
 
-    /// Which tool's files they are, where that is not to be found out: plain, flyway, sqlx, ...
-    #[arg(long, value_name = "LAYOUT")]
+    /// Which tool's files they are
+    #[arg(long, value_name = "LAYOUT", help = layout_help())]
     layout: Option<String>,
 
     /// Take the dialect from this URL, or from `env:NAME`; no connection is made
@@ -91,6 +91,10 @@ fn dialect_of(url: &str) -> Result<Dialect> {
         Error::input("the database URL begins with no scheme that we know")
             .hint("it begins with postgres://, mysql:// or sqlite:")
     })
+}
+
+fn layout_help() -> String {
+    format!("Which tool's files they are, instead of finding it out: {}", Layout::words())
 }
 
 fn severity(word: &str) -> std::result::Result<Severity, String> {

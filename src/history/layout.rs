@@ -228,19 +228,23 @@ fn recognise(directory: &Directory) -> (&'static Tool, String) {
     (tool, why)
 }
 
-/// What the user says counts; else what the directories say, if they agree.
+/// What the user says counts; else what the first directory says that says anything.
 fn dialect(sequences: &[Sequence], chosen: Option<Dialect>, notes: &mut Vec<String>) -> Option<Dialect> {
-    let mut told = None;
-    for sequence in sequences {
-        let Some(says) = (sequence.tool.dialect)(&sequence.directory) else { continue };
-        let taken = chosen.or(told).unwrap_or(says);
-        if taken != says {
-            let place = sequence.directory.path.display();
-            notes.push(format!("`{place}` says that it is {says}, and is read as {taken}"));
+    let says: Vec<_> = sequences.iter().map(|sequence| (sequence.tool.dialect)(&sequence.directory)).collect();
+    let dialect = chosen.or(says.iter().flatten().copied().next())?;
+    for (sequence, says) in sequences.iter().zip(says) {
+        let place = sequence.directory.path.display();
+        match says {
+            Some(says) if says != dialect => {
+                notes.push(format!("`{place}` says that it is {says}, and is read as {dialect}"));
+            }
+            None if chosen.is_none() => {
+                notes.push(format!("`{place}` does not say whose SQL it is, and is read as {dialect}"));
+            }
+            _ => {}
         }
-        told = told.or(Some(says));
     }
-    chosen.or(told)
+    Some(dialect)
 }
 
 fn no_dialect() -> Error {

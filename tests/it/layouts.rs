@@ -213,11 +213,12 @@ fn atlas() {
     insta::assert_snapshot!(fixture("atlas", POSTGRES), @r#"
     20240101000000: atlas/20240101000000_orders.sql (1)
     20240102000000: atlas/20240102000000_index.sql (1, no transaction)
+    20240102120000: atlas/20240102120000_note.sql (1)
     20240103000000: atlas/20240103000000_drop.sql (1)
     atlas/20240103000000_drop.sql:1 drop-column
     note: `atlas` is read as atlas (by atlas.sum): in the order of the names as text, each file in a transaction unless it says `-- atlas:txmode none`
     note: `atlas/20240104000000_checkpoint.sql` not linted: a checkpoint stands for versions that are linted one by one
-    3 files, postgres
+    4 files, postgres
     "#);
 }
 
@@ -401,4 +402,20 @@ fn two_databases_in_one_place_know_nothing_of_each_other() {
     let two = [("x/1/up.sql", widened), ("y/1/up.sql", "SELECT 1;"), ("y/2/up.sql", wider)];
     assert!(files(&two, POSTGRES).contains("y/2/up.sql:1 change-column-type"), "{}", files(&two, POSTGRES));
     assert!(!files(&two, POSTGRES).contains("duplicate-version"), "{}", files(&two, POSTGRES));
+}
+
+#[test]
+fn a_dialect_that_only_one_directory_tells_is_said() {
+    let lock = ("p/migration_lock.toml", "provider = \"sqlite\"");
+    let both = [lock, ("p/1_a/migration.sql", "SELECT 1;"), ("q/1_b.sql", "SELECT 1;")];
+    let shown = files(&both, Choice::default());
+    assert!(shown.contains("note: `db/q` does not say whose SQL it is, and is read as sqlite\n"), "{shown}");
+    let shown = files(&both, POSTGRES);
+    assert!(shown.contains("note: `db/p` says that it is sqlite, and is read as postgres\n"), "{shown}");
+}
+
+#[test]
+fn names_with_a_dialect_in_them_are_of_no_tool_that_we_know() {
+    let shown = files(&[("1_a.mysql.up.sql", "SELECT 1;"), ("1_a.postgres.up.sql", "SELECT 1;")], POSTGRES);
+    assert!(shown.contains("is read as plain") && !shown.contains("duplicate-version"), "{shown}");
 }

@@ -31,7 +31,10 @@ fn place(entry: &Entry, text: &str) -> Place {
     Place::run(Run::new(version, Transaction::unless(none)).ordered(by_text(name)))
 }
 
-/// What the comments at the beginning of a file say.
+/// What the comments at the beginning of a file say. Atlas takes them for the first statement's own where no
+/// blank line ends them.
 fn header(text: &str) -> impl Iterator<Item = &str> {
-    lines(text).map_while(|(_, line)| comment(line))
+    let comments = lines(text).take_while(|(_, line)| comment(line).is_some()).count();
+    let ended = lines(text).nth(comments).is_none_or(|(_, line)| line.trim().is_empty());
+    lines(text).take(if ended { comments } else { 0 }).filter_map(|(_, line)| comment(line))
 }

@@ -15,9 +15,6 @@ const EXPAND: &str = "expand.sql";
 /// Files of a migration that has a directory of its own.
 const IN_OWN_DIRECTORY: [&str; 3] = ["up.sql", "down.sql", "migration.sql"];
 
-/// Files that list what a project is built from.
-const MANIFESTS: [&str; 6] = ["Cargo.toml", "go.mod", "pom.xml", "build.gradle", "build.gradle.kts", "build.sbt"];
-
 /// SQL files that one tool would order together.
 pub(super) struct Directory {
     pub(super) path: PathBuf,
@@ -68,13 +65,13 @@ impl Directory {
         fitting > 0 && fitting * 2 >= read.len()
     }
 
-    /// The project around it is built with something of this name: the file that says so.
-    pub(super) fn project_has(&self, name: &str) -> Option<&'static str> {
+    /// One of these files of the project around it names the tool: that file.
+    pub(super) fn project_names(&self, tool: &str, manifests: &[&'static str]) -> Option<&'static str> {
         let path = self.path.canonicalize().ok()?;
         for directory in path.ancestors().take(6) {
             let says =
-                |manifest: &&str| fs::read_to_string(directory.join(manifest)).is_ok_and(|text| text.contains(name));
-            if let Some(manifest) = MANIFESTS.into_iter().find(says) {
+                |manifest: &&str| fs::read_to_string(directory.join(manifest)).is_ok_and(|text| text.contains(tool));
+            if let Some(manifest) = manifests.iter().copied().find(says) {
                 return Some(manifest);
             }
             if directory.join(".git").exists() {
@@ -141,6 +138,8 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found> {
     for directory in &mut found.directories {
         directory.entries.sort_by_cached_key(|entry| place(&entry.path, entry.kind));
     }
+    // The entries have moved.
+    found.seen.clear();
     Ok(found)
 }
 

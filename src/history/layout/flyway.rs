@@ -43,7 +43,7 @@ fn sign(directory: &Directory) -> Option<Sign> {
     if versions.is_empty() || scripts().any(|script| matches!(script, Script::Undo(_))) {
         return None;
     }
-    Some(directory.project_has("flyway").map_or(Sign::Names, Sign::Project))
+    Some(directory.project_names("flyway", &["pom.xml", "build.gradle", "build.gradle.kts", "build.sbt"]).map_or(Sign::Names, Sign::Project))
 }
 
 /// What a name says.

@@ -17,10 +17,13 @@ pub(super) static TOOL: Tool = Tool {
 };
 
 fn sign(directory: &Directory) -> Option<Sign> {
-    let fits = |entry: &Entry| {
-        entry.script().and_then(numbered).is_some_and(|(_, rest)| rest.ends_with(".up") || rest.ends_with(".down"))
+    // More dots are of other tools, which name a dialect so.
+    let fits = |(_, rest): (&str, &str)| {
+        let title = rest.strip_suffix(".up").or(rest.strip_suffix(".down"));
+        title.is_some_and(|title| !title.contains('.'))
     };
-    directory.mostly(fits).then(|| directory.project_has("golang-migrate").map_or(Sign::Names, Sign::Project))
+    let fits = |entry: &Entry| entry.script().and_then(numbered).is_some_and(fits);
+    directory.mostly(fits).then(|| directory.project_names("golang-migrate", &["go.mod"]).map_or(Sign::Names, Sign::Project))
 }
 
 fn place(entry: &Entry, dialect: Dialect) -> Place {

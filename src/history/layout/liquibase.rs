@@ -59,7 +59,8 @@ struct Changeset<'a> {
 }
 
 /// Lines that speak to Liquibase and are not SQL to it: MySQL would not take all of them for comments.
-const DIRECTIVES: [&str; 6] = ["liquibase", "rollback", "precondition", "comment", "property", "validchecksum"];
+const DIRECTIVES: [&str; 7] =
+    ["liquibase", "rollback", "precondition", "preconditions", "comment", "property", "validchecksum"];
 
 fn changesets(text: &str) -> Vec<Changeset<'_>> {
     // What stands before the first changeset belongs to none; it is read, so that nothing gets lost.

@@ -24,7 +24,7 @@ fn sign(directory: &Directory) -> Option<Sign> {
     if directory.beside("refinery.toml").is_some() {
         return Some(Sign::Mark("refinery.toml"));
     }
-    Some(directory.project_has("refinery").map_or(Sign::Names, Sign::Project))
+    Some(directory.project_names("refinery", &["Cargo.toml"]).map_or(Sign::Names, Sign::Project))
 }
 
 fn place(entry: &Entry) -> Place {

@@ -18,7 +18,9 @@ pub(super) static TOOL: Tool = Tool {
 const NO_TRANSACTION: &str = "-- no-transaction";
 
 fn sign(directory: &Directory) -> Option<Sign> {
-    if !directory.mostly(|entry| entry.script().is_some_and(|name| numbered(name).is_some())) {
+    // More dots are of other tools, which name a dialect so.
+    let fits = |(_, rest): (&str, &str)| !rest.trim_end_matches(".up").trim_end_matches(".down").contains('.');
+    if !directory.mostly(|entry| entry.script().and_then(numbered).is_some_and(fits)) {
         return None;
     }
     if directory.entries.iter().any(|entry| entry.text.as_deref().is_some_and(|text| text.starts_with(NO_TRANSACTION)))
@@ -26,7 +28,7 @@ fn sign(directory: &Directory) -> Option<Sign> {
         return Some(Sign::Mark("`-- no-transaction`"));
     }
     let reversible = directory.entries.iter().any(|entry| entry.name.ends_with(".up.sql"));
-    match directory.project_has("sqlx") {
+    match directory.project_names("sqlx", &["Cargo.toml"]) {
         Some(manifest) => Some(Sign::Project(manifest)),
         // Numbers alone are everybody's.
         _ => reversible.then_some(Sign::Names),
