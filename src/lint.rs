@@ -1,6 +1,6 @@
 //! Rules over a history: a pure function from migrations and settings to findings.
 //!
-//! What is not judged is counted: statements that could not be read, findings that a comment allows.
+//! What is not judged is counted: statements that could not be read, findings that a comment or a phase excuses.
 
 pub mod finding;
 pub mod page;
@@ -12,7 +12,7 @@ use std::ops::Range;
 pub use finding::{Finding, Severity};
 
 use crate::error::{Error, Result};
-use crate::history::{History, Irregular, Migration};
+use crate::history::{History, Irregular, Migration, Phase};
 use crate::schema::{Catalog, effect};
 use crate::settings::Settings;
 use crate::sql::{Change, Clause, Dialect};
@@ -29,6 +29,8 @@ pub struct Outcome {
     pub unreadable: usize,
     /// Findings that a comment allows.
     pub suppressed: usize,
+    /// Hazards that are no findings because they are the point of their migration's phase.
+    pub excused: usize,
 }
 
 /// Judges every migration, each with the catalog that the ones before it leave.
@@ -83,11 +85,7 @@ impl Judge<'_> {
             match &statement.parsed {
                 Ok(clauses) => {
                     for clause in in_order(clauses, catalog.dialect()) {
-                        let applicable = rules::all().iter().filter(|rule| {
-                            rule.page.dialects.contains(&catalog.dialect())
-                                && (rule.page.belongs_in.is_none() || rule.page.belongs_in != phase)
-                        });
-                        self.clause(index, clause, catalog, applicable);
+                        self.clause(index, clause, catalog, phase);
                         catalog.apply(&clause.change);
                     }
                 }
@@ -131,22 +129,20 @@ impl Judge<'_> {
         self.raise(rule, 0, range, message, help);
     }
 
-    fn clause<'r>(
-        &mut self,
-        statement: usize,
-        clause: &Clause,
-        before: &Catalog,
-        applicable: impl Iterator<Item = &'r Rule>,
-    ) {
+    fn clause(&mut self, statement: usize, clause: &Clause, before: &Catalog, phase: Option<Phase>) {
         if let Change::Opaque { kind } = &clause.change {
             let message = format!("what `{kind}` does is decided when it runs: nobody has judged it");
             let help = "write plain statements where that is possible, and read this one twice".into();
             self.raise("opaque-statement", statement, clause.range.clone(), message, help);
         }
         let effect = effect(&clause.change, before);
-        for rule in applicable {
+        for rule in rules::all().iter().filter(|rule| rule.page.dialects.contains(&before.dialect())) {
             let Some(check) = rule.check else { continue };
             let Some((message, help)) = check(&clause.change, before, effect.as_ref()) else { continue };
+            if rule.page.belongs_in.is_some() && rule.page.belongs_in == phase {
+                self.outcome.excused += usize::from(self.severity(rule.id).is_some());
+                continue;
+            }
             let finding = Finding {
                 rule: rule.id,
                 severity: rule.page.severity,

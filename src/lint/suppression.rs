@@ -1,5 +1,6 @@
 //! What comments say to us: `-- lockkeeper: allow <rule>[, <rule>]: <reason>` before or inside a statement,
-//! and `-- lockkeeper: phase=contract` for a whole file. What we cannot make sense of is a finding.
+//! and `-- lockkeeper: phase=contract` for a whole migration, before its first statement. What we cannot make
+//! sense of is a finding.
 
 use std::ops::Range;
 
@@ -86,17 +87,33 @@ impl Comments {
         let comment = text[range.clone()].trim_start_matches(['-', '#', '/', '*']).trim_end_matches(['*', '/']).trim();
         let Some(directive) = comment.strip_prefix(ADDRESS).map(str::trim) else { return };
         if let Some(phase) = directive.strip_prefix("phase=") {
-            self.phase = Phase::ALL.into_iter().find(|known| known.name() == phase).or(self.phase);
-            if !Phase::ALL.iter().any(|known| known.name() == phase) {
-                let names = Phase::ALL.map(Phase::name);
-                self.complain("unknown-directive", &range, format!("no phase `{phase}`"), did_you_mean(phase, &names));
-            }
+            let first = statements.first().map_or(usize::MAX, |statement| statement.range.start);
+            self.read_phase(phase, &range, range.end <= first);
         } else if let Some(allowed) = directive.strip_prefix("allow ") {
             self.read_allow(allowed, text, &range, statements);
         } else {
             let word = directive.split([' ', '=', ':']).next().unwrap_or_default();
             let message = format!("`{directive}` says nothing that we know");
             self.complain("unknown-directive", &range, message, did_you_mean(word, &["allow", "phase"]));
+        }
+    }
+
+    /// A phase excuses a whole migration: it counts only at the top, where every reader sees it.
+    fn read_phase(&mut self, word: &str, range: &Range<usize>, at_the_top: bool) {
+        let Some(phase) = Phase::ALL.into_iter().find(|phase| phase.name() == word) else {
+            let names = Phase::ALL.map(Phase::name);
+            self.complain("unknown-directive", range, format!("no phase `{word}`"), did_you_mean(word, &names));
+            return;
+        };
+        if !at_the_top {
+            let message = "a phase behind the first statement has no effect".into();
+            let help = "write it above the first statement: it is the phase of the whole migration".into();
+            self.complain("unknown-directive", range, message, help);
+        } else if let Some(known) = self.phase.filter(|known| *known != phase) {
+            let message = format!("this is in phase {} already: a second phase has no effect", known.name());
+            self.complain("unknown-directive", range, message, "make two migrations of it".into());
+        } else {
+            self.phase = Some(phase);
         }
     }
 

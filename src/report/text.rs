@@ -64,6 +64,11 @@ fn summary(history: &History, outcome: &Outcome) -> String {
     if outcome.suppressed > 0 {
         text += &format!("; {} suppressed", count(outcome.suppressed, "finding"));
     }
+    match outcome.excused {
+        0 => {}
+        1 => text += "; 1 finding excused by its phase",
+        many => text += &format!("; {many} findings excused by their phase"),
+    }
     if outcome.unreadable > 0 {
         text += &format!("; {} could not be read", count(outcome.unreadable, "statement"));
     }

@@ -20,7 +20,11 @@ fn lint(dialect: &str, files: &[(&str, &str)]) -> String {
                     shown += &format!("note: {note}\n");
                 }
             }
-            shown += &format!("{} files, {} suppressed\n", object["files"], object["suppressed"]);
+            shown += &format!("{} files, {} suppressed", object["files"], object["suppressed"]);
+            if object["excused_by_phase"] != 0 {
+                shown += &format!(", {} excused", object["excused_by_phase"]);
+            }
+            shown += "\n";
         }
     }
     shown
@@ -54,7 +58,7 @@ fn a_phased_change_is_judged_by_phase() {
     db/1_status/contract.sql:2 update-unbatched
     db/2_after.sql:1 drop-column
     note: 2 files (`db/1_status/revert.sql`, ...) not linted: no phase of a phased change runs them
-    4 files, 0 suppressed
+    4 files, 0 suppressed, 3 excused
     "#);
 }
 
@@ -116,6 +120,24 @@ fn a_comment_allows_its_own_statement_only() {
     db/1.sql:8 suppression-without-reason
     db/1.sql:9 drop-table
     1 files, 3 suppressed
+    "#);
+}
+
+#[test]
+fn a_phase_in_a_comment_excuses_only_from_above_the_first_statement_and_is_counted() {
+    let drops = "DROP TABLE a;\nALTER TABLE b DROP COLUMN c;\n";
+    let first = run(
+        &[("db/1.sql", &format!("-- Last.\n-- lockkeeper: phase=contract\n{drops}"))],
+        &["lint", "--dialect", "postgres", "db"],
+    );
+    assert!(first.contains("no findings in 1 file, 2 statements; 2 findings excused by their phase\n"), "{first}");
+    let late = [("db/1.sql", &*format!("{drops}-- lockkeeper: phase=contract\nDROP TABLE d;\n"))];
+    insta::assert_snapshot!(lint("postgres", &late), @r#"
+    db/1.sql:1 drop-table
+    db/1.sql:2 drop-column
+    db/1.sql:3 unknown-directive
+    db/1.sql:4 drop-table
+    1 files, 0 suppressed
     "#);
 }
 
