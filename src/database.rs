@@ -238,6 +238,22 @@ pub async fn holds<S: Session>(session: &mut S, expectation: &Expectation) -> Re
     }
 }
 
+/// Whether the server is at work on one of these indexes at this moment (PostgreSQL, of sessions that we may see).
+///
+/// # Errors
+/// What the database said.
+pub async fn is_being_built<S: Session>(session: &mut S, expectations: &[Expectation]) -> Result<bool, DatabaseError> {
+    for expectation in expectations {
+        if let Expectation::Index { table: Some(table), index, exists: true } = expectation
+            && session.dialect() == Dialect::Postgres
+            && postgres::is_being_built(session, table, &index.name).await?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether there is a table of this name.
 ///
 /// # Errors

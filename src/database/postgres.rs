@@ -257,6 +257,17 @@ async fn index_state<S: Session>(
     Ok((!rows.is_empty(), rows == [[Value::Int(1)]]))
 }
 
+/// Somebody's build of this index is under way.
+pub(super) async fn is_being_built<S: Session>(
+    session: &mut S,
+    table: &Name,
+    index: &str,
+) -> Result<bool, DatabaseError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p
+        JOIN pg_catalog.pg_class c ON c.oid = p.index_relid WHERE p.relid = to_regclass($1) AND c.relname = $2)";
+    yes(session, sql, &[regclass(table), Value::Text(index.to_string())]).await
+}
+
 /// Whether the column refuses NULL; `None` when there is no such column.
 async fn not_null<S: Session>(session: &mut S, table: &Name, column: &str) -> Result<Option<bool>, DatabaseError> {
     let sql = "SELECT attnotnull FROM pg_catalog.pg_attribute

@@ -115,21 +115,30 @@ pub(super) async fn probed<S: Session>(
     let mut ours = record.state == State::Running;
     let mut attempt = 0;
     loop {
+        if ours && !await_builder(session, context, step, expectations, on_event).await? {
+            return Ok(Done::Interrupted);
+        }
         match (ours, look(session, expectations).await?) {
             (true, Seen::TookEffect) => {
                 mark_alone(session, context, step, State::Done).await?;
                 return Ok(Done::Yes { found: true });
             }
-            (true, Seen::Half) => repair(session, context, step, expectations, on_event).await?,
+            (true, Seen::Half) => {
+                repair(session, context, step, expectations, on_event).await?;
+                continue;
+            }
             (false, Seen::Half) => return Err(in_the_way(step).into()),
             (_, Seen::Mixed(which)) => return Err(mixed(step, &which).into()),
-            // What is there already is not ours: the server will say so.
-            (false, Seen::TookEffect) | (_, Seen::Nothing) => {}
+            // What is there already is not ours: the server will say so. A ledger that called it begun would
+            // take it for ours after a crash.
+            (false, Seen::TookEffect) => {}
+            (_, Seen::Nothing) => {
+                mark_alone(session, context, step, State::Running).await?;
+                ours = true;
+            }
         }
-        mark_alone(session, context, step, State::Running).await?;
-        ours = true;
         let Err(error) = patiently(session, step, expectations).await else { break };
-        if error.kind == DatabaseErrorKind::Statement && look(session, expectations).await? != Seen::Half {
+        if ours && error.kind == DatabaseErrorKind::Statement && look(session, expectations).await? != Seen::Half {
             // Refused as a whole: nothing of it is ours.
             mark_alone(session, context, step, State::Pending).await?;
         }
@@ -195,6 +204,30 @@ async fn look<S: Session>(session: &mut S, expectations: &[Expectation]) -> Resu
         all if all == held.len() => Seen::TookEffect,
         some => Seen::Mixed(format!("{some} of {} of its effects are there", held.len())),
     })
+}
+
+/// Waits while the server goes on with the index of a runner that was killed: dropped, it would be built twice.
+/// False when the user asked to stop.
+async fn await_builder<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    step: &Step,
+    expectations: &[Expectation],
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> Result<bool, Trouble> {
+    let mut told = false;
+    while database::is_being_built(session, expectations).await? {
+        if !told {
+            told = true;
+            on_event(Event::Waiting {
+                because: format!("{}: the server is still building the index of an earlier run", step.id),
+            });
+        }
+        if !sleep(Duration::from_secs(1), context.stop).await {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Removes the invalid index that a cut-off concurrent build left behind.

@@ -1,4 +1,4 @@
-//! A runner that stands still: whoever needs its rows gets them, another runner takes over, and when it
+//! A runner that stands still, or whose statement goes on without it: whoever needs its rows gets them, another runner takes over, and when it
 //! wakes up it writes nothing.
 
 use std::process::{Child, Stdio};
@@ -19,8 +19,14 @@ fn signal(child: &Child, signal: Signal) {
 /// Waits until somebody but `session` waits for a lock.
 async fn somebody_waits(session: &mut Connection) {
     let sql = match session.dialect() {
-        Dialect::Postgres => "SELECT count(*) FROM pg_locks WHERE NOT granted",
-        _ => "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+        Dialect::Postgres => {
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        }
+        _ => {
+            "SELECT count(*) FROM information_schema.innodb_trx t
+             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
+             WHERE trx_state = 'LOCK WAIT' AND db = database()"
+        }
     };
     while session.query(sql, &[]).await.unwrap() == [[Value::Int(0)]] {
         // MariaDB looks at its transactions anew only after a tenth of a second without a question.
@@ -91,4 +97,39 @@ async fn frozen_in_a_batch_on_postgres() {
 async fn frozen_in_a_batch_on_mariadb() {
     let Some(database) = servers::mariadb().await else { return };
     frozen_in_a_batch(database, Dialect::Mysql).await;
+}
+
+/// The server does not notice that the runner was killed; the next one waits for the index instead of dropping it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_still_being_built_is_waited_for() {
+    let Some(database) = servers::postgres().await else { return };
+    let change = Change::rename(database, Dialect::Postgres, 100).await;
+    change.write("expand.sql", "CREATE INDEX CONCURRENTLY slow ON orders (customer);");
+    // A build waits for every snapshot that is older than it.
+    let mut reader = database::connect(&change.database.url, "reader").await.unwrap();
+    reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ", &[]).await.unwrap();
+    reader.execute("SET LOCAL idle_in_transaction_session_timeout = 0", &[]).await.unwrap();
+    reader.query("SELECT count(*) FROM orders", &[]).await.unwrap();
+    let mut child = change.command(&["run", "--phase", "expand"]).stderr(Stdio::null()).spawn().unwrap();
+    let mut watcher = change.session().await;
+    somebody_waits(&mut watcher).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut command = change.command(&["run", "--phase", "expand"]);
+    let next = std::thread::spawn(move || command.output().unwrap());
+    while watcher
+        .query("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'lockkeeper'", &[])
+        .await
+        .unwrap()
+        != [[Value::Int(2)]]
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    reader.execute("COMMIT", &[]).await.unwrap();
+    let output = next.join().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("still building the index of an earlier run"), "{said}");
+    assert!(!said.contains("removed what was left half done"), "{said}");
 }
