@@ -291,5 +291,5 @@ impl fmt::Display for Layout {
     }
 }
 
-/// Where a unit stands: its class, its version, its place among the files.
-type Key = (u8, Vec<Part>, Vec<Vec<Part>>, usize);
+/// Where a unit stands: its version, its place among the files.
+type Key = (Vec<Part>, Vec<Vec<Part>>, usize);

@@ -282,9 +282,9 @@ fn foreign(path: &Path) -> Option<&'static str> {
     let parent = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let numbered = stem.starts_with(|c: char| c.is_ascii_digit()) && stem.contains(['_', '-']);
     match extension {
-        "xml" | "yaml" | "yml" | "json" if stem.contains("changelog") || parent.contains("changelog") => {
-            Some("Liquibase (XML, YAML or JSON)")
-        }
+        "xml" | "yaml" | "yml" | "json" if stem.contains("changelog") => Some("Liquibase (XML, YAML or JSON)"),
+        // Its included files; a directory of release notes has JSON and prose.
+        "xml" | "yaml" | "yml" if parent.contains("changelog") => Some("Liquibase (XML, YAML or JSON)"),
         "ini" if stem == "alembic" => Some("Alembic"),
         "py" if parent == "versions" && stem != "__init__" => Some("Alembic"),
         "py" if parent == "migrations" && numbered => Some("Django"),

@@ -88,7 +88,8 @@ fn place(entry: &Entry, _: &str) -> Place {
     match script(name) {
         Some(Script::Versioned(version)) => Place::run(Run::new(&version, transaction)),
         Some(Script::Repeatable(description)) => {
-            let run = Run { version: None, class: 1, order: None, parts: None, transaction };
+            // Text comes after every number, and with it a repeatable after every version.
+            let run = Run { version: None, order: None, parts: None, transaction };
             Place::run(run.ordered(super::order::by_text(&description)))
         }
         Some(Script::Undo(_)) => Place::Aside(DOWN),

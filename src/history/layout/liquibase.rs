@@ -107,7 +107,7 @@ impl Changeset<'_> {
         let never = self.attribute("runInTransaction").is_some_and(|value| value.eq_ignore_ascii_case("false"));
         let version = (!self.id.is_empty()).then(|| self.id.to_string());
         let transaction = Transaction::unless(never);
-        Run { version, class: 0, order: Some(Vec::new()), parts: Some(self.parts), transaction }
+        Run { version, order: Some(Vec::new()), parts: Some(self.parts), transaction }
     }
 
     fn attribute(&self, key: &str) -> Option<&str> {

@@ -23,7 +23,7 @@ fn place(entry: &Entry, text: &str, notes: &mut Vec<String>) -> Place {
     if is_down(entry) {
         return Place::Aside(DOWN);
     }
-    let mut run = Run { version: None, class: 0, order: None, parts: None, transaction: Transaction::Never };
+    let mut run = Run { version: None, order: None, parts: None, transaction: Transaction::Never };
     if let Some(at) = down_section(text) {
         let line = 1 + text[..at].matches('\n').count();
         notes.push(format!("`{}` is linted up to line {line}, where its down section begins", entry.path.display()));

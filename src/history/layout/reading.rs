@@ -27,8 +27,6 @@ pub(super) struct Reading {
 pub(super) struct Unit {
     pub(super) entry: usize,
     pub(super) version: Option<String>,
-    /// Versioned migrations before repeatable ones.
-    class: u8,
     order: Vec<Part>,
     /// `None` is the whole file.
     pub(super) parts: Option<Vec<Range<usize>>>,
@@ -40,7 +38,7 @@ impl Unit {
     pub(super) fn key(&self, directory: &Directory) -> Key {
         let entry = &directory.entries[self.entry];
         let (path, phase, _) = place(&entry.path, entry.kind);
-        (self.class, self.order.clone(), path, phase.map_or(0, |phase| phase as usize))
+        (self.order.clone(), path, phase.map_or(0, |phase| phase as usize))
     }
 }
 
@@ -83,8 +81,6 @@ impl Transaction {
 /// One migration of a file.
 pub(super) struct Run {
     pub(super) version: Option<String>,
-    /// Versioned migrations before repeatable ones.
-    pub(super) class: u8,
     /// `None` is the order of the versions, or else of the paths.
     pub(super) order: Option<Vec<Part>>,
     pub(super) parts: Option<Vec<Range<usize>>>,
@@ -94,7 +90,7 @@ pub(super) struct Run {
 impl Run {
     /// A whole file.
     pub(super) fn new(version: &str, transaction: Transaction) -> Self {
-        Self { version: Some(version.to_string()), class: 0, order: None, parts: None, transaction }
+        Self { version: Some(version.to_string()), order: None, parts: None, transaction }
     }
 
     /// The tool sorts by this.
@@ -143,8 +139,8 @@ impl Reading {
             match place {
                 Place::Forward(runs) => reading.units.extend(runs.into_iter().map(|run| {
                     let order = run.order.unwrap_or_else(|| by_value(run.version.as_deref().unwrap_or_default()));
-                    let Run { version, class, parts, transaction, .. } = run;
-                    Unit { entry: index, version, class, order, parts, transaction }
+                    let Run { version, parts, transaction, .. } = run;
+                    Unit { entry: index, version, order, parts, transaction }
                 })),
                 Place::Aside(reason) => reading.aside.entry(reason).or_default().push(entry.path.clone()),
             }
@@ -158,7 +154,7 @@ fn phased(entry: &Entry, order: fn(&str) -> Vec<Part>) -> Run {
     let name = entry.name.strip_prefix('V').unwrap_or(&entry.name);
     let digits = name.bytes().take_while(u8::is_ascii_digit).count();
     let version = (digits > 0).then(|| name[..digits].to_string());
-    Run { version, class: 0, order: Some(order(&entry.name)), parts: None, transaction: Transaction::Never }
+    Run { version, order: Some(order(&entry.name)), parts: None, transaction: Transaction::Never }
 }
 
 /// The lines of a text with their ends, each with its offset.
