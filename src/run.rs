@@ -159,7 +159,12 @@ pub async fn carry_out<S: Session>(
             Ok(Done::Yes { found }) => on_event(Event::StepDone { step: step.id.clone(), found }),
             Ok(Done::Interrupted) => return Ok(Outcome::Interrupted),
             Err(trouble) => {
-                let error = trouble.into_error(&format!("step {} ({}:{})", step.id, step.file, step.line));
+                let place = format!("step {} ({}:{})", step.id, step.file, step.line);
+                let mut error = trouble.into_error(&place);
+                if error.kind == Kind::Input {
+                    // What was wrong with the input was found out when something had been done.
+                    error = Error { kind: Kind::Step, message: format!("{place}: {}", error.message), ..error };
+                }
                 // The connection may be gone: then `status` lacks the sentence, not the state.
                 let _ = ledger.problem(session, lease, &plan.name, &step.id, &error.to_string()).await;
                 return Err(error);

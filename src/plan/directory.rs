@@ -178,7 +178,7 @@ fn repeatable(dialect: Dialect, updates: &[(&Statement, Backfill, &[Conjunct])],
                         ))
                         .hint("fill a new column, so that the old value stays as it is until contract"));
                 }
-                Some(Unrepeatable::Volatile(_)) if own_proof && filter.iter().any(|part| part.guard) => {}
+                Some(Unrepeatable::Volatile(_)) if own_proof && filter.iter().any(only_missing) => {}
                 Some(Unrepeatable::Volatile(word)) => {
                     return Err(statement
                         .refused(format!(
@@ -192,6 +192,11 @@ fn repeatable(dialect: Dialect, updates: &[(&Statement, Backfill, &[Conjunct])],
         }
     }
     Ok(())
+}
+
+/// The condition leaves every row alone that holds a value already.
+fn only_missing(part: &Conjunct) -> bool {
+    part.guard && !part.text.split_whitespace().any(|word| word.eq_ignore_ascii_case("or"))
 }
 
 /// A proof before it has its place in a phase.

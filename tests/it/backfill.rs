@@ -351,6 +351,22 @@ async fn a_table_without_a_key_is_refused_before_anything_is_done() {
     }
 }
 
+/// A table that nobody makes, or a view: the error names the step, and it is the step that failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_of_no_table_is_a_step_that_failed() {
+    let database = servers::sqlite();
+    let mut session = database::connect(&database.url, "test set-up").await.unwrap();
+    session.execute("CREATE TABLE t (id integer PRIMARY KEY, a text)", &[]).await.unwrap();
+    session.execute("CREATE VIEW v AS SELECT * FROM t", &[]).await.unwrap();
+    let mut change = Change::empty(database);
+    change.named("0001");
+    change.write("expand.sql", "ALTER TABLE t ADD COLUMN b text;");
+    change.write("backfill.sql", "UPDATE v SET b = a;");
+    let said = change.say(&["run"]);
+    assert_eq!(said.code, 4, "{}", said.err);
+    assert!(said.err.contains("step backfill.1 (backfill.sql:1): there is no table `v`"), "{}", said.err);
+}
+
 /// The ledger of a newer program is left alone by every command.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_ledger_is_refused() {

@@ -350,6 +350,12 @@ fn an_update_that_may_not_be_done_twice_is_refused() {
     check(Dialect::Mysql, "UPDATE t SET `a` = `a` + 1", "", Some("`a` is made from `a`"));
     let missing = "SELECT 1 FROM t WHERE a IS NULL";
     check(Dialect::Postgres, "UPDATE t SET a = gen_random_uuid() WHERE a IS NULL", missing, None);
+    check(
+        Dialect::Postgres,
+        "UPDATE t SET a = random() WHERE a IS NULL OR b",
+        missing,
+        Some("another value every time"),
+    );
     check(Dialect::Postgres, "UPDATE t SET a = gen_random_uuid()", missing, Some("another value every time"));
     check(Dialect::Postgres, "UPDATE t SET a = a + 1 WHERE x IS NULL", missing, Some("a second run"));
 }

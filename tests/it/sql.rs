@@ -240,6 +240,8 @@ fn conditions_are_split_at_and_and_guards_are_told_apart() {
     check_filter(PG, "UPDATE t SET a = 'y' WHERE a IS DISTINCT FROM 'x'", &["a IS DISTINCT FROM 'x'"]);
     check_filter(PG, "UPDATE t SET a = 'y' WHERE a = 'x' OR b IS NULL", &["a = 'x' OR b IS NULL"]);
     check_filter(MY, "UPDATE t SET a = b WHERE NOT (a <=> b)", &["[NOT (a <=> b)]"]);
+    check_filter(MY, "UPDATE t SET a = b WHERE a IS NULL OR a = ''", &["[a IS NULL OR a = '']"]);
+    check_filter(MY, "UPDATE t SET a = b WHERE c IS NULL OR a = ''", &["c IS NULL OR a = ''"]);
     let by_byte = "NOT (CAST(a AS BINARY) <=> CAST(b AS BINARY))";
     check_filter(MY, &format!("UPDATE t SET a = b WHERE {by_byte}"), &[&format!("[{by_byte}]")]);
     let by_other = "NOT (CAST(a AS BINARY) <=> CAST(c AS BINARY))";

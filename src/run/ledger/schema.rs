@@ -88,7 +88,9 @@ async fn version<S: Session>(session: &mut S, words: &Words) -> Result<i64, Data
 }
 
 fn refused(error: &DatabaseError) -> Error {
-    Error::new(Kind::Connection, "the ledger cannot be opened").because(error)
+    Error::new(Kind::Connection, "the ledger cannot be opened")
+        .because(error)
+        .hint("it lives in the target database; on PostgreSQL it is the schema lockkeeper, and whoever runs, approves or asks needs the rights on it")
 }
 
 /// The innermost words of a refinery error: its outer ones name traits and types.

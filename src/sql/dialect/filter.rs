@@ -7,7 +7,8 @@ use crate::sql::lexer::{Kind, Token};
 pub(super) fn conjuncts(source: &str, tokens: &[Token], set: &[Assignment]) -> Vec<Conjunct> {
     let parts = split(source, strip(source, tokens), "OR");
     if parts.len() > 1 {
-        let guard = parts.iter().all(|part| is_guard(source, part, set));
+        // `new IS NULL OR new = ''`: a row that it leaves out holds some value, and a wrong one is not done.
+        let guard = parts.iter().any(|part| is_guard(source, part, set));
         return text_of(source, tokens).map(|text| Conjunct { text, guard }).into_iter().collect();
     }
     let parts = split(source, strip(source, tokens), "AND");
