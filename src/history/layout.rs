@@ -12,7 +12,7 @@ mod version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{History, Migration};
 use crate::error::{Error, Result, closest};
@@ -186,13 +186,15 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
 /// Tells each directory's tool, and puts together what one tool would read as one sequence.
 fn sequences(directories: Vec<Directory>, chosen: Option<Layout>) -> Vec<Sequence> {
     let mut sequences: Vec<Sequence> = Vec::new();
-    let mut open: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+    let mut open: BTreeMap<(usize, &str, PathBuf), usize> = BTreeMap::new();
     for directory in directories {
         let (tool, why) = match chosen {
             Some(layout) => (layout.tool(), "as chosen".to_string()),
             None => recognise(&directory),
         };
-        let key = (directory.argument, tool.name);
+        // Plain files are one sequence wherever they lie: nothing tells another one.
+        let root = if tool.unique { root(&directory.path) } else { PathBuf::new() };
+        let key = (directory.argument, tool.name, root);
         match open.get(&key).filter(|_| tool.recursive) {
             Some(&first) => {
                 let sequence = &mut sequences[first].directory;
@@ -207,6 +209,18 @@ fn sequences(directories: Vec<Directory>, chosen: Option<Layout>) -> Vec<Sequenc
         }
     }
     sequences
+}
+
+/// Up to where a directory is a place of its own among those of one tool: every service of a repository has its
+/// `migrations`, and every database below them its name. Without such a part, all are one place.
+fn root(path: &Path) -> PathBuf {
+    const DATABASES: [&str; 6] = ["h2", "oracle", "sqlserver", "mssql", "cockroach", "cockroachdb"];
+    let parts: Vec<_> = path.components().collect();
+    let last = parts.iter().rposition(|part| {
+        let name = part.as_os_str().to_string_lossy().to_ascii_lowercase();
+        name.starts_with("migration") || DATABASES.contains(&name.as_str()) || Dialect::from_word(&name).is_ok()
+    });
+    parts.into_iter().take(last.map_or(0, |last| last + 1)).collect()
 }
 
 fn recognise(directory: &Directory) -> (&'static Tool, String) {

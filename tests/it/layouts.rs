@@ -419,3 +419,18 @@ fn names_with_a_dialect_in_them_are_of_no_tool_that_we_know() {
     let shown = files(&[("1_a.mysql.up.sql", "SELECT 1;"), ("1_a.postgres.up.sql", "SELECT 1;")], POSTGRES);
     assert!(shown.contains("is read as plain") && !shown.contains("duplicate-version"), "{shown}");
 }
+
+#[test]
+fn services_and_databases_have_versions_of_their_own() {
+    let apart = [
+        ("a/migration/V1.1__x.sql", "SELECT 1;"),
+        ("b/migration/V1.1__x.sql", "SELECT 1;"),
+        ("c/migration/mysql/V1.1__x.sql", "SELECT 1;"),
+        ("c/migration/postgresql/V1.1__x.sql", "SELECT 1;"),
+    ];
+    let shown = files(&apart, POSTGRES);
+    assert!(!shown.contains("duplicate-version"), "{shown}");
+    let together = [("a/migration/1/V1.1__x.sql", "SELECT 1;"), ("a/migration/2/V1.1__y.sql", "SELECT 1;")];
+    let shown = files(&together, POSTGRES);
+    assert!(shown.contains("db/a/migration/2/V1.1__y.sql:1 duplicate-version"), "{shown}");
+}
