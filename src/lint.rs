@@ -1,12 +1,15 @@
 //! Rules over a history: a pure function from migrations and settings to findings.
 //!
-//! What is not judged is counted: statements that could not be read, findings that a comment or a phase excuses.
+//! What is not judged is counted: statements that could not be read or that no rule looks at, findings that a comment
+//! or a phase excuses.
 
 pub mod finding;
 pub mod page;
 pub mod rules;
 mod suppression;
+mod unjudged;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 pub use finding::{Finding, Severity};
@@ -27,6 +30,10 @@ pub struct Outcome {
     pub statements: usize,
     /// Statements that could not be read: each is a finding too, unless a comment allows it.
     pub unreadable: usize,
+    /// Statements that no rule looks at although they can lock or change what the running version uses.
+    pub unjudged: usize,
+    /// What these statements are called: `TRUNCATE`.
+    pub unjudged_kinds: BTreeSet<String>,
     /// Findings that a comment allows.
     pub suppressed: usize,
     /// Hazards that are no findings because they are the point of their migration's phase.
@@ -84,6 +91,9 @@ impl Judge<'_> {
             self.outcome.statements += 1;
             match &statement.parsed {
                 Ok(clauses) => {
+                    let kinds: Vec<_> = clauses.iter().filter_map(|clause| unjudged::kind(&clause.change)).collect();
+                    self.outcome.unjudged += usize::from(!kinds.is_empty());
+                    self.outcome.unjudged_kinds.extend(kinds.into_iter().map(str::to_string));
                     for clause in in_order(clauses, catalog.dialect()) {
                         self.clause(index, clause, catalog, phase);
                         catalog.apply(&clause.change);

@@ -1,5 +1,7 @@
 //! Output for machines: one JSON object per line, lines and columns from 1, byte ranges from 0.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::lines::Lines;
@@ -30,6 +32,8 @@ pub fn lint(history: &History, outcome: &Outcome) -> String {
         excused_by_phase: outcome.excused,
         files: outcome.files,
         statements: outcome.statements,
+        unjudged_statements: outcome.unjudged,
+        unjudged_kinds: &outcome.unjudged_kinds,
         unreadable_statements: outcome.unreadable,
         unreadable_files: history.unreadable.iter().map(ToString::to_string).collect(),
         notes: &history.notes,
@@ -63,6 +67,8 @@ struct SummaryObject<'a> {
     excused_by_phase: usize,
     files: usize,
     statements: usize,
+    unjudged_statements: usize,
+    unjudged_kinds: &'a BTreeSet<String>,
     unreadable_statements: usize,
     unreadable_files: Vec<String>,
     notes: &'a [String],

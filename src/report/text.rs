@@ -69,6 +69,10 @@ fn summary(history: &History, outcome: &Outcome) -> String {
         1 => text += "; 1 finding excused by its phase",
         many => text += &format!("; {many} findings excused by their phase"),
     }
+    if outcome.unjudged > 0 {
+        let kinds: Vec<_> = outcome.unjudged_kinds.iter().map(String::as_str).collect();
+        text += &format!("; not judged: {} ({})", count(outcome.unjudged, "statement"), kinds.join(", "));
+    }
     if outcome.unreadable > 0 {
         text += &format!("; {} could not be read", count(outcome.unreadable, "statement"));
     }

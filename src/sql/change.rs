@@ -233,7 +233,7 @@ pub enum Change {
     Opaque {
         kind: String,
     },
-    /// Read, and no concern of any rule: `CREATE EXTENSION`, `COMMENT ON`, `SET`.
+    /// Read, and looked at by no rule: `CREATE EXTENSION`, `COMMENT ON`, `TRUNCATE`.
     Other {
         kind: String,
     },

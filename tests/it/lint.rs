@@ -141,6 +141,39 @@ fn a_phase_in_a_comment_excuses_only_from_above_the_first_statement_and_is_count
     "#);
 }
 
+/// The end of the summary line: what was not judged.
+fn not_judged(dialect: &str, sql: &str) -> String {
+    let output = run(&[("db/1.sql", sql)], &["lint", "--dialect", dialect, "db"]);
+    let line = output.lines().find(|line| line.contains(" in 1 file, ")).unwrap();
+    line.split_once("statement").unwrap().1.trim_start_matches('s').to_string()
+}
+
+#[test]
+fn a_statement_that_no_rule_looks_at_is_counted_and_named() {
+    let postgres = "TRUNCATE orders; TRUNCATE TABLE carts; CLUSTER orders USING i; VACUUM FULL orders;\n\
+        REINDEX TABLE orders; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE;\n\
+        ALTER TABLE orders SET SCHEMA old, SET TABLESPACE slow; ALTER TABLE orders SET UNLOGGED;\n\
+        ALTER TABLE orders DETACH PARTITION orders_2020; DROP SCHEMA old CASCADE; DROP VIEW v; DROP TYPE t;\n\
+        DROP DATABASE d; ALTER TYPE t RENAME VALUE 'a' TO 'b'; DROP MATERIALIZED VIEW m; REVOKE ALL ON orders FROM app;\n\
+        REFRESH MATERIALIZED VIEW m; DROP FUNCTION f(); DROP OWNED BY app;\n";
+    insta::assert_snapshot!(not_judged("postgres", postgres), @"; not judged: 19 statements (ALTER TABLE DETACH PARTITION, ALTER TABLE SET SCHEMA, ALTER TABLE SET TABLESPACE, ALTER TABLE SET UNLOGGED, ALTER TYPE RENAME VALUE, CLUSTER, DROP DATABASE, DROP FUNCTION, DROP OWNED BY, DROP SCHEMA, DROP TYPE, DROP VIEW, LOCK TABLE, REFRESH MATERIALIZED VIEW, REINDEX TABLE, REVOKE, TRUNCATE, VACUUM FULL)");
+    let mysql = "TRUNCATE orders; ALTER TABLE orders ENGINE=InnoDB; ALTER TABLE orders CONVERT TO CHARACTER SET utf8mb4;\n\
+        ALTER TABLE orders DROP PARTITION p0; OPTIMIZE TABLE orders; LOCK TABLES orders WRITE; UNLOCK TABLES;\n\
+        ALTER TABLE orders ADD COLUMN c int, ALGORITHM=INSTANT, LOCK=NONE; DROP DATABASE d;";
+    insta::assert_snapshot!(not_judged("mysql", mysql), @"; not judged: 7 statements (ALTER TABLE CONVERT TO CHARACTER SET, ALTER TABLE DROP PARTITION, ALTER TABLE ENGINE, DROP DATABASE, LOCK TABLES, OPTIMIZE TABLE, TRUNCATE)");
+    insta::assert_snapshot!(not_judged("sqlite", "VACUUM; PRAGMA foreign_keys = on; DROP VIEW v;"), @"; not judged: 2 statements (DROP VIEW, VACUUM)");
+}
+
+#[test]
+fn what_can_neither_lock_nor_change_is_not_counted() {
+    let harmless = "COMMENT ON TABLE orders IS 'x'; GRANT SELECT ON orders TO app; SET lock_timeout = '1s';\n\
+        CREATE EXTENSION citext; CREATE TYPE t AS ENUM ('a'); ALTER TYPE t ADD VALUE 'b'; CREATE SEQUENCE s;\n\
+        CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; SELECT 1; CREATE SCHEMA x; ANALYZE orders;\n";
+    assert_eq!(not_judged("postgres", harmless), "");
+    assert_eq!(not_judged("sqlite", "PRAGMA foreign_keys = on; SELECT 1;"), "");
+    assert_eq!(not_judged("mysql", "SET NAMES utf8mb4; USE shop; GRANT SELECT ON a.* TO b;"), "");
+}
+
 #[test]
 fn a_suppression_of_a_rule_that_is_off_is_no_finding() {
     let files = [

@@ -3,16 +3,27 @@ use crate::schema::{Catalog, Effect};
 use crate::sql::{Change, ConstraintKind};
 
 pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>) -> Hit {
+    const BUILT: &str = "gets an index built while nobody can read or write it";
+    let one;
     let (table, index, columns, unique) = match change {
         Change::CreateIndex { table, index, concurrently: false, .. } => {
-            (table, index.name.as_deref(), &index.columns, index.unique)
+            (table, index.name.as_deref(), index.columns.as_slice(), index.unique)
         }
         Change::AddConstraint { table, constraint } if constraint.using_index.is_none() => match &constraint.kind {
             ConstraintKind::Unique { columns } | ConstraintKind::PrimaryKey { columns } => {
-                (table, constraint.name.as_deref(), columns, true)
+                (table, constraint.name.as_deref(), columns.as_slice(), true)
+            }
+            ConstraintKind::Exclude if !before.is_new(table) => {
+                let help = "PostgreSQL can take over no index for it: add it to a new table before the rows move there, or \
+                            while nobody needs the table";
+                return Some((format!("`{table}` {BUILT}"), help.into()));
             }
             _ => return None,
         },
+        Change::AddColumn { table, column, .. } if column.unique || column.primary_key => {
+            one = [column.name.clone()];
+            (table, None, one.as_slice(), true)
+        }
         _ => return None,
     };
     if before.is_new(table) {
@@ -26,17 +37,24 @@ pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>)
         before.dialect().quote_name(table),
         columns.join(", "),
     );
-    Some(if let Change::AddConstraint { .. } = change {
-        (
-            format!("`{table}` gets an index built while nobody can read or write it"),
+    let built = format!("`{table}` {BUILT}");
+    Some(match change {
+        Change::AddConstraint { .. } => (
+            built,
             format!("outside a transaction: `{create}`; then `ADD CONSTRAINT ... USING INDEX`, which is instant"),
-        )
-    } else {
-        (
+        ),
+        Change::AddColumn { .. } => (
+            built,
+            format!(
+                "add the column alone; then, outside a transaction: `{create}`; then `ADD CONSTRAINT ... USING INDEX`, \
+                 which is instant"
+            ),
+        ),
+        _ => (
             format!(
                 "`{table}` gets an index built while nobody can write it: every INSERT and UPDATE of the running version waits"
             ),
             format!("outside a transaction: `{create}`"),
-        )
+        ),
     })
 }
