@@ -266,10 +266,39 @@ fn the_readme_quotes_what_lint_prints() {
         .trim_start_matches("```text")
         .trim_end_matches("```")
         .trim();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_lockkeeper"))
-        .args(["lint", "--dialect", "postgres", "--color", "never", "migrations"])
-        .current_dir(root().join("fixtures/readme"))
-        .output()
-        .unwrap();
+    let directory = readme_example();
+    let command = readme.lines().find_map(|line| line.split('`').find(|code| code.starts_with("lockkeeper lint --")));
+    let output = run_as_typed(command.unwrap(), directory.path());
     assert_eq!(copy, String::from_utf8(output.stdout).unwrap().trim());
+}
+
+#[test]
+fn the_readmes_plan_commands_work() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let directory = readme_example();
+    let commands: Vec<&str> = readme.lines().filter(|line| line.starts_with("lockkeeper plan ")).collect();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        let output = run_as_typed(command, directory.path());
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// The example of the README, where its commands may write.
+fn readme_example() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("migrations")).unwrap();
+    for (path, text) in files("fixtures/readme", "sql").into_iter().chain(files("fixtures/readme", "toml")) {
+        fs::write(directory.path().join(path.strip_prefix("fixtures/readme/").unwrap()), text).unwrap();
+    }
+    directory
+}
+
+fn run_as_typed(command: &str, directory: &Path) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_lockkeeper"))
+        .args(command.split_whitespace().skip(1))
+        .current_dir(directory)
+        .env_remove("LOCKKEEPER_DATABASE_URL")
+        .output()
+        .unwrap()
 }
