@@ -70,6 +70,9 @@ pub struct Judgement {
     pub because: String,
     /// The facts that decided, as a JSON object.
     pub observed: String,
+    /// What an unknown verdict lacks, one thing each, in words that stay the same while the situation does:
+    /// a stand-in opens the gate for these and for nothing else.
+    pub gaps: Vec<String>,
 }
 
 /// The gates in front of `phase`: contract's. The earlier phases only add.
@@ -116,16 +119,24 @@ fn as_seen_by(dialect: Dialect, consumer: &Consumer) -> Consumer {
     seen
 }
 
-/// Judges one gate over what was seen.
+/// Judges one gate over what was seen and what persons answered for.
 pub fn judge(gate: &Gate, evidence: &Evidence) -> Judgement {
-    let judgement = match &gate.condition {
-        Condition::Approval => return approval::judge(gate, &evidence.approvals),
+    let judgement = without_stand_in(gate, evidence);
+    match gate.condition {
+        Condition::Approval => judgement,
+        _ => approval::in_place_of_missing_evidence(gate, judgement, &evidence.approvals),
+    }
+}
+
+/// Judges one gate as if nobody had stood in for its evidence.
+pub fn without_stand_in(gate: &Gate, evidence: &Evidence) -> Judgement {
+    match &gate.condition {
+        Condition::Approval => approval::judge(gate, &evidence.approvals),
         Condition::DbSessions { want, consumers } => {
             db_sessions::judge(&gate.name, want.as_deref(), consumers, &evidence.sessions)
         }
         Condition::K8sOnlyVersion { want, consumer, kubernetes } => {
             k8s_only_version::judge(&gate.name, want, kubernetes, evidence.kubernetes.get(consumer))
         }
-    };
-    approval::in_place_of_missing_evidence(gate, judgement, &evidence.approvals)
+    }
 }

@@ -5,7 +5,7 @@ use super::{Approval, Gate, Judgement, Verdict};
 
 /// Passes only with an approval of this plan's digest.
 pub fn judge(gate: &Gate, approvals: &[Approval]) -> Judgement {
-    let (verdict, because) = match for_this_plan(gate, approvals) {
+    let (verdict, because) = match for_this_plan(gate, approvals).next() {
         Some(approval) => (Verdict::Pass, given(approval)),
         None if approvals.iter().any(|approval| approval.gate == gate.name) => (
             Verdict::Pending,
@@ -13,15 +13,33 @@ pub fn judge(gate: &Gate, approvals: &[Approval]) -> Judgement {
         ),
         None => (Verdict::Pending, "nobody has approved this plan yet".to_string()),
     };
-    Judgement { gate: gate.name.clone(), verdict, because, observed: observed(&of_gate(gate, approvals)) }
+    Judgement {
+        gate: gate.name.clone(),
+        verdict,
+        because,
+        observed: observed(&of_gate(gate, approvals)),
+        gaps: Vec::new(),
+    }
 }
 
-/// Missing evidence may be replaced by a person's word; contrary evidence never.
+/// Missing evidence may be replaced by a person's word, and only what was missing when it was given; contrary
+/// evidence never.
 pub fn in_place_of_missing_evidence(gate: &Gate, judgement: Judgement, approvals: &[Approval]) -> Judgement {
     if judgement.verdict != Verdict::Unknown {
         return judgement;
     }
-    let Some(approval) = for_this_plan(gate, approvals) else { return judgement };
+    let Some(last) = for_this_plan(gate, approvals).next() else { return judgement };
+    let covers = |approval: &&Approval| judgement.gaps.iter().all(|gap| approval.stands_in_for.contains(gap));
+    let covering = for_this_plan(gate, approvals).find(covers);
+    let Some(approval) = covering.filter(|_| !judgement.gaps.is_empty()) else {
+        let because = format!(
+            "{}; the word of {} was for something else: {}",
+            judgement.because,
+            last.by,
+            in_words(&last.stands_in_for)
+        );
+        return Judgement { because, ..judgement };
+    };
     Judgement {
         verdict: Verdict::Pass,
         because: format!("{}, although {}", given(approval), judgement.because),
@@ -30,13 +48,24 @@ pub fn in_place_of_missing_evidence(gate: &Gate, judgement: Judgement, approvals
             observed(&of_gate(gate, approvals)),
             judgement.observed
         ),
+        gaps: Vec::new(),
         ..judgement
     }
 }
 
-/// The latest approval of this gate and plan that names a person.
-fn for_this_plan<'a>(gate: &Gate, approvals: &'a [Approval]) -> Option<&'a Approval> {
-    approvals.iter().rev().find(|approval| {
+/// Gaps as one sentence, of a length that can be read.
+pub fn in_words(gaps: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let mut words = gaps.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if gaps.len() > SHOWN {
+        words += &format!("; and {} more", gaps.len() - SHOWN);
+    }
+    words
+}
+
+/// The approvals of this gate and plan that name a person, the latest first.
+fn for_this_plan<'a>(gate: &'a Gate, approvals: &'a [Approval]) -> impl Iterator<Item = &'a Approval> {
+    approvals.iter().rev().filter(|approval| {
         approval.gate == gate.name
             && !gate.digest.is_empty()
             && approval.digest == gate.digest

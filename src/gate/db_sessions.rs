@@ -3,8 +3,11 @@
 //! It refuses to guess: a session that no consumer of `change.toml` explains, or whose version cannot be
 //! told, leaves the gate unknown, and so does a database where the wanted version is not connected either.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use super::approval::in_words;
 use super::evidence::observed;
 use super::{Judgement, SessionSeen, Sessions, Verdict};
 use crate::plan::Consumer;
@@ -41,27 +44,26 @@ struct Fact<'a> {
 
 /// Judges the sessions that were seen.
 pub fn judge(gate: &str, want: Option<&str>, consumers: &[Consumer], sessions: &Sessions) -> Judgement {
-    let told = |verdict, because: String, facts: &Facts<'_>| Judgement {
+    // What was seen is told beside the gap, not in it: who is connected changes all the time.
+    let blind = |why: &str, connected: &str| Judgement {
         gate: gate.to_string(),
-        verdict,
-        because,
-        observed: observed(facts),
+        verdict: Verdict::Unknown,
+        because: format!("{why}{connected}"),
+        observed: observed(&Facts { want, sessions: Vec::new() }),
+        gaps: vec![why.to_string()],
     };
-    let nothing = Facts { want, sessions: Vec::new() };
     let seen = match sessions {
-        Sessions::NotKnowable(why) | Sessions::Masked(why) => return told(Verdict::Unknown, why.clone(), &nothing),
+        Sessions::NotKnowable(why) | Sessions::Masked(why) => return blind(why, ""),
         Sessions::Seen(seen) => seen,
     };
     let Some(want) = want.filter(|want| !want.is_empty()) else {
-        return told(Verdict::Unknown, "change.toml does not name `versions.new`".into(), &nothing);
+        return blind("change.toml does not name `versions.new`", &connected(seen));
     };
     if !consumers.iter().any(|consumer| patterns(consumer).any(|(pattern, _)| pattern.contains(VERSION))) {
-        return told(
-            Verdict::Unknown,
+        return blind(
             "no consumer in change.toml tells its versions apart: give one a `user` (or, on PostgreSQL, an \
-             `application-name`) with `{version}` in it"
-                .into(),
-            &nothing,
+             `application-name`) with `{version}` in it",
+            &connected(seen),
         );
     }
     let mut counted: Vec<(&SessionSeen, Is, usize)> = Vec::new();
@@ -73,7 +75,7 @@ pub fn judge(gate: &str, want: Option<&str>, consumers: &[Consumer], sessions: &
             _ => counted.push((session, identify(session, consumers, want), 1)),
         }
     }
-    let (verdict, because) = decide(want, &counted);
+    let (verdict, reasons) = decide(want, &counted);
     let sessions = counted
         .iter()
         .map(|(session, is, count)| Fact {
@@ -89,12 +91,18 @@ pub fn judge(gate: &str, want: Option<&str>, consumers: &[Consumer], sessions: &
             count: *count,
         })
         .collect();
-    told(verdict, because, &Facts { want: Some(want), sessions })
+    Judgement {
+        gate: gate.to_string(),
+        verdict,
+        because: in_words(&reasons),
+        observed: observed(&Facts { want: Some(want), sessions }),
+        gaps: if verdict == Verdict::Unknown { reasons } else { Vec::new() },
+    }
 }
 
 /// Contrary evidence goes before missing evidence: a person's word must not open a gate that an old
-/// version's session holds.
-fn decide(want: &str, counted: &[(&SessionSeen, Is, usize)]) -> (Verdict, String) {
+/// version's session holds. Everything that is missing is told, for a person to answer for all of it.
+fn decide(want: &str, counted: &[(&SessionSeen, Is, usize)]) -> (Verdict, Vec<String>) {
     let others: Vec<_> =
         counted.iter().filter(|(_, is, _)| matches!(is, Is::Version(version) if version != want)).collect();
     if let Some((session, Is::Version(version), _)) = others.first() {
@@ -106,27 +114,44 @@ fn decide(want: &str, counted: &[(&SessionSeen, Is, usize)]) -> (Verdict, String
                 named(session)
             ),
         };
-        return (Verdict::Pending, because);
+        return (Verdict::Pending, vec![because]);
     }
-    if let Some((session, is, _)) = counted.iter().find(|(_, is, _)| matches!(is, Is::Stranger | Is::Untold)) {
-        let because = match is {
-            Is::Stranger => format!("a session of no listed consumer, {}: list it in change.toml", named(session)),
-            _ => format!("a session that does not tell its version, {}", named(session)),
-        };
-        return (Verdict::Unknown, because);
+    let untold: Vec<String> = counted
+        .iter()
+        .filter_map(|(session, is, _)| match is {
+            Is::Stranger => {
+                Some(format!("a session of no listed consumer, {}: list it in change.toml", named(session)))
+            }
+            Is::Untold => Some(format!("a session that does not tell its version, {}", named(session))),
+            Is::Ours | Is::Versionless | Is::Version(_) => None,
+        })
+        .collect();
+    if !untold.is_empty() {
+        return (Verdict::Unknown, untold);
     }
     let wanted: usize = counted
         .iter()
         .filter(|(_, is, _)| matches!(is, Is::Version(version) if version == want))
         .map(|(_, _, count)| count)
         .sum();
-    match wanted {
+    let (verdict, because) = match wanted {
         0 => (
             Verdict::Unknown,
             format!("no session of {want} is connected either, so that none of another version proves nothing"),
         ),
         1 => (Verdict::Pass, format!("1 session of {want} and none of another version")),
         n => (Verdict::Pass, format!("{n} sessions of {want} and none of another version")),
+    };
+    (verdict, vec![because])
+}
+
+/// Who is connected besides us, each name once: a person who stands in for the evidence should know.
+fn connected(seen: &[SessionSeen]) -> String {
+    let others = seen.iter().filter(|session| !session.application_name.starts_with(OURS));
+    let names: BTreeSet<String> = others.map(named).collect();
+    match names.is_empty() {
+        true => "; nobody else is connected".to_string(),
+        false => format!("; connected: {}", in_words(&names.into_iter().collect::<Vec<_>>())),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Approval {
     pub gate: String,
     pub by: String,
     pub reason: String,
+    /// The gaps of the gate's judgement when the person answered for them; empty for `approval`.
+    pub stands_in_for: Vec<String>,
     /// The digest of the plan that was approved.
     pub digest: String,
     /// When, as the ledger recorded it.

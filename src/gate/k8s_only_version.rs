@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::approval::in_words;
 use super::evidence::kubernetes::{Cluster, Pod, Workload, parse};
 use super::evidence::observed;
 use super::{Judgement, Verdict};
@@ -26,28 +27,36 @@ struct Facts<'a> {
 /// Takes the census of what was seen; `None` where nobody asked the cluster.
 pub fn judge(gate: &str, want: &str, kubernetes: &Kubernetes, evidence: Option<&Result<String, String>>) -> Judgement {
     let mut facts = Facts { want, ..Facts::default() };
-    let (verdict, because) = match evidence {
-        None => (Verdict::Unknown, "the cluster was not asked".to_string()),
-        Some(Err(why)) => (Verdict::Unknown, why.clone()),
+    let (verdict, reasons) = match evidence {
+        None => (Verdict::Unknown, vec!["the cluster was not asked".to_string()]),
+        Some(Err(why)) => (Verdict::Unknown, vec![why.clone()]),
         Some(Ok(text)) => {
             match Selector::read(&kubernetes.selector)
                 .and_then(|selector| Ok((selector, parse(text, &kubernetes.namespace)?)))
             {
-                Err(why) => (Verdict::Unknown, why),
+                Err(why) => (Verdict::Unknown, vec![why]),
                 Ok((selector, cluster)) => census(want, &kubernetes.version_label, &selector, &cluster, &mut facts),
             }
         }
     };
-    Judgement { gate: gate.to_string(), verdict, because, observed: observed(&facts) }
+    let because = in_words(&reasons);
+    let gaps = if verdict == Verdict::Unknown { reasons } else { Vec::new() };
+    Judgement { gate: gate.to_string(), verdict, because, observed: observed(&facts), gaps }
 }
 
 /// Contrary evidence goes before missing evidence, so that an approval cannot open the gate over a live
-/// pod of another version.
-fn census(want: &str, label: &str, selector: &Selector, cluster: &Cluster, facts: &mut Facts<'_>) -> (Verdict, String) {
+/// pod of another version. Everything that is missing is told, for a person to answer for all of it.
+fn census(
+    want: &str,
+    label: &str,
+    selector: &Selector,
+    cluster: &Cluster,
+    facts: &mut Facts<'_>,
+) -> (Verdict, Vec<String>) {
     if want.is_empty() {
-        return (Verdict::Unknown, "change.toml does not name `versions.new`".into());
+        return (Verdict::Unknown, vec!["change.toml does not name `versions.new`".into()]);
     }
-    let mut untold: Option<String> = None;
+    let mut untold = Vec::new();
     let mut other: Option<(&Pod, &str)> = None;
     for pod in cluster.pods.iter().filter(|pod| selector.fits(&pod.labels)) {
         match pod.phase.as_deref() {
@@ -57,7 +66,7 @@ fn census(want: &str, label: &str, selector: &Selector, cluster: &Cluster, facts
             }
             Some("Pending" | "Running" | "Unknown") => {}
             _ => {
-                untold.get_or_insert(format!("the pod {} has no phase that we know", pod.name));
+                untold.push(format!("the pod {} has no phase that we know", pod.name));
             }
         }
         facts.terminating += usize::from(pod.terminating);
@@ -70,7 +79,7 @@ fn census(want: &str, label: &str, selector: &Selector, cluster: &Cluster, facts
             }
             _ => {
                 *facts.live.entry("(no label)".into()).or_default() += 1;
-                untold.get_or_insert(format!("the live pod {} has no label {label}", pod.name));
+                untold.push(format!("the live pod {} has no label {label}", pod.name));
             }
         }
     }
@@ -79,28 +88,29 @@ fn census(want: &str, label: &str, selector: &Selector, cluster: &Cluster, facts
         let all: Vec<String> = facts.live.iter().map(|(version, count)| format!("{count} of {version}")).collect();
         return (
             Verdict::Pending,
-            format!("the pod {} of {version} is live{state}; live pods: {}", pod.name, all.join(", ")),
+            vec![format!("the pod {} of {version} is live{state}; live pods: {}", pod.name, all.join(", "))],
         );
     }
     let mut pending = None;
     for workload in cluster.workloads.iter().filter(|workload| selector.fits(&workload.template)) {
         match intent(workload, want, label) {
             Some((Verdict::Pending, because)) => pending = pending.or(Some(because)),
-            Some((_, because)) => untold = untold.or(Some(because)),
+            Some((_, because)) => untold.push(because),
             None => {}
         }
     }
     if let Some(because) = pending {
-        return (Verdict::Pending, because);
+        return (Verdict::Pending, vec![because]);
     }
-    if let Some(because) = untold {
-        return (Verdict::Unknown, because);
+    if !untold.is_empty() {
+        return (Verdict::Unknown, untold);
     }
-    match facts.live.get(want) {
+    let (verdict, because) = match facts.live.get(want) {
         None => (Verdict::Unknown, format!("no live pod at all, so none of {want} either")),
         Some(1) => (Verdict::Pass, format!("1 live pod, of {want}")),
         Some(count) => (Verdict::Pass, format!("{count} live pods, all of {want}")),
-    }
+    };
+    (verdict, vec![because])
 }
 
 /// What a workload is about to do that its pods do not show yet.

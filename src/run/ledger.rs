@@ -284,7 +284,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Remembers that a person approves: the plan's digest binds it to the files as they are.
+    /// Remembers that a person approves: the plan's digest binds it to the files as they are, and
+    /// `stands_in_for` to what was missing (empty for the gate `approval`).
     pub async fn approve<S: Session>(
         &self,
         session: &mut S,
@@ -292,11 +293,14 @@ impl Ledger {
         gate: &str,
         by: &str,
         reason: &str,
+        stands_in_for: &[String],
     ) -> Result<(), DatabaseError> {
+        // A line each: a name with a line break in it must not become two.
+        let lines: Vec<String> = stands_in_for.iter().map(|gap| gap.replace('\n', " ")).collect();
         self.execute(
             session,
-            "INSERT INTO {prefix}approval (plan, gate, digest, approved_by, reason, approved_at) VALUES (?, ?, ?, ?, ?, {now})",
-            &[text(&plan.name), text(gate), text(&plan.digest), text(by), text(reason)],
+            "INSERT INTO {prefix}approval (plan, gate, digest, approved_by, reason, stands_in_for, approved_at) VALUES (?, ?, ?, ?, ?, ?, {now})",
+            &[text(&plan.name), text(gate), text(&plan.digest), text(by), text(reason), text(&lines.join("\n"))],
         )
         .await?;
         Ok(())
@@ -305,7 +309,7 @@ impl Ledger {
     /// Every approval of a plan, also those of other digests.
     pub async fn approvals<S: Session>(&self, session: &mut S, plan: &str) -> Result<Vec<Approval>, DatabaseError> {
         let sql = format!(
-            "SELECT gate, approved_by, reason, digest, {} FROM {{prefix}}approval WHERE plan = ? ORDER BY id",
+            "SELECT gate, approved_by, reason, digest, stands_in_for, {} FROM {{prefix}}approval WHERE plan = ? ORDER BY id",
             self.words.time_text("approved_at")
         );
         let rows = self.query(session, &sql, &[text(plan)]).await?;
@@ -316,7 +320,8 @@ impl Ledger {
                 by: string(row, 1),
                 reason: string(row, 2),
                 digest: string(row, 3),
-                at: string(row, 4),
+                stands_in_for: string(row, 4).lines().map(str::to_string).collect(),
+                at: string(row, 5),
             })
             .collect())
     }

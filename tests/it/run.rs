@@ -99,6 +99,7 @@ impl Change {
         for gate in ["approval", "db_sessions"] {
             let said = self.say(&["approve", "--gate", gate, "--reason", "a test"]);
             assert_eq!(said.code, 0, "{}", said.err);
+            assert_eq!(said.err.contains("\nstands in for: "), gate == "db_sessions", "{}", said.err);
         }
     }
 
@@ -277,6 +278,21 @@ async fn recorded_pods_hold_and_open_the_gate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_approval_needs_a_name() {
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
+    for user in [None, Some("")] {
+        let mut command = change.command(&["approve", "--reason", "a test"]);
+        match user {
+            None => command.env_remove("USER"),
+            Some(user) => command.env("USER", user),
+        };
+        let said = Said::from(command.output().unwrap());
+        expect(&said, 2, &["nobody is named who approves: USER is not set", "hint: pass --by with a person's name"]);
+    }
+    expect(&change.say(&["approve", "--reason", "a test", "--by", "anna"]), 0, &["anna approved gate approval"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_the_old_version_holds_the_gate_on_postgres() {
     let Some(database) = servers::postgres().await else { return };
     let change = Change::rename(database, Dialect::Postgres, 10).await;
@@ -289,6 +305,9 @@ async fn a_session_of_the_old_version_holds_the_gate_on_postgres() {
     expect(&change.say(&["run", "--phase", "backfill"]), 0, &[]);
     change.approve();
     let old = database::connect(&change.database.url, "order-service/v1 pod=a").await.unwrap();
+    // Nobody can stand in for what is seen.
+    let blank = ["approve", "--gate", "db_sessions", "--reason", "surely gone"];
+    expect(&change.say(&blank), 1, &["evidence to the contrary", "pending, 1 session of v1 is still connected"]);
     let new = database::connect(&change.database.url, "order-service/v2 pod=b").await.unwrap();
     // The approval of db_sessions does not help: this is evidence to the contrary.
     expect(&change.say(&["run"]), 3, &["gate db_sessions: pending", "v1"]);
@@ -303,6 +322,7 @@ async fn a_session_of_the_old_version_holds_the_gate_on_postgres() {
         said = change.say(&["run"]);
     }
     expect(&said, 0, &["gate db_sessions: pass", "finished"]);
+    expect(&change.say(&blank), 1, &["gate db_sessions is open: nothing has to be stood in for"]);
     drop(new);
 }
 

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS {prefix}approval (
   digest {key} NOT NULL,
   approved_by {key} NOT NULL,
   reason {text} NOT NULL,
+  stands_in_for {text} NOT NULL,
   approved_at {time} NOT NULL
 ){options};
 CREATE TABLE IF NOT EXISTS {prefix}evidence (
