@@ -131,9 +131,7 @@ async fn take_lease(
             dead = Some(held.holder);
             continue;
         }
-        // Namespace and boot are for machines.
-        let shown = held.holder.split(" pid:[").next().unwrap_or_default();
-        let sentence = format!("another runner holds the lease: {shown}");
+        let sentence = format!("another runner holds the lease: {}", held.shown());
         let Some(pause) = wait else {
             return Err(Error::new(Kind::Waiting, sentence).hint(format!(
                 "if it was killed, its lease ends by itself at {} UTC: run again then, or with --wait",
@@ -173,7 +171,14 @@ fn is_gone(holder: &str, me: &str) -> bool {
     let (Some(theirs), Some(ours)) = (holder.split_once(" on "), me.split_once(" on ")) else { return false };
     let Some(pid) = theirs.0.strip_prefix("pid ").and_then(|pid| pid.parse::<i32>().ok()) else { return false };
     let gone = || nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
-    theirs.1 == ours.1 && !namespace().is_empty() && gone()
+    theirs.1 == ours.1 && !namespace().is_empty() && (gone() || is_zombie(pid))
+}
+
+/// A process that has ended and whose parent has not asked how: it still has its number, and does nothing more.
+fn is_zombie(pid: i32) -> bool {
+    // The state follows the program's name, which is in parentheses and may hold any.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
 
 /// Renews the lease from a connection of its own while a long statement runs; a new one each time, because

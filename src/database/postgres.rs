@@ -165,7 +165,17 @@ fn database_error(error: &sqlx::Error) -> DatabaseError {
         Some(PgErrorPosition::Original(position)) => Some(position),
         _ => None,
     };
-    DatabaseError { kind, code: Some(code.to_string()), message: server.message().to_string(), position }
+    let message = match server.detail().filter(|_| kind == DatabaseErrorKind::Statement && !shows_rows(code)) {
+        Some(detail) => format!("{}: {}", server.message(), detail.lines().collect::<Vec<_>>().join("; ")),
+        None => server.message().to_string(),
+    };
+    DatabaseError { kind, code: Some(code.to_string()), message, position }
+}
+
+/// Whether the detail of such an error quotes values of the table, which belong in no log: those of classes 22
+/// (data) and 23 (constraints).
+fn shows_rows(code: &str) -> bool {
+    code.starts_with("22") || code.starts_with("23")
 }
 
 /// The name as `to_regclass` reads it, which then follows the search path.

@@ -166,7 +166,7 @@ impl Change {
         let lease = ledger.acquire(session, "lockkeeper demo", None).await;
         let lease = lease
             .map_err(|error| broken("the lease cannot be taken", &error))?
-            .map_err(|held| Error::new(Kind::Waiting, format!("another runner holds the lease: {}", held.holder)))?;
+            .map_err(|held| Error::new(Kind::Waiting, format!("another runner holds the lease: {}", held.shown())))?;
         let directory = self.path.clone();
         let request = Request { plan: &self.plan, directory, phase, wait, stop: listener.stop };
         let outcome = run::carry_out(session, &ledger, &lease, &request, &mut |event| {

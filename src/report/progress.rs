@@ -6,9 +6,9 @@
 use std::time::{Duration, Instant};
 
 use colored::Colorize;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::status::one_line;
+use super::status::{one_line, rows_of};
 use crate::gate::Verdict;
 use crate::run::Event;
 
@@ -25,8 +25,7 @@ impl Progress {
     pub fn new(terminal: bool) -> Self {
         let bar = terminal.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-            let style =
-                ProgressStyle::with_template("  {bar:30} {human_pos} of {human_len} rows, {per_sec}, {eta} left {msg}");
+            let style = ProgressStyle::with_template("  {bar:30} {msg}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         Self { bar, began: Instant::now(), last_batch_line: None }
@@ -40,7 +39,13 @@ impl Progress {
             }
             bar.set_length(rows_total.unwrap_or(*rows_done).max(*rows_done));
             bar.set_position(*rows_done);
-            bar.set_message(format!("({milliseconds} ms a batch)"));
+            // Past the estimate nobody knows how long it takes.
+            let left = match rows_total {
+                Some(estimate) if estimate > rows_done => format!(", {} left", HumanDuration(bar.eta())),
+                _ => String::new(),
+            };
+            let rows = rows_of(*rows_done, *rows_total);
+            bar.set_message(format!("{rows}, {:.0} a second{left} ({milliseconds} ms a batch)", bar.per_sec()));
             return;
         }
         if let Some(bar) = &self.bar {
@@ -83,8 +88,8 @@ pub fn lines(event: &Event) -> Vec<String> {
         }
         Event::Repaired { step, what } => vec![format!("  {step}  removed what was left half done: {what}")],
         Event::Batch { step, rows_done, rows_total, rows, milliseconds } => {
-            let total = rows_total.map_or(String::new(), |total| format!(" of about {}", total.max(*rows_done)));
-            vec![format!("  {step}  {rows_done}{total} rows (last batch: {rows} rows in {milliseconds} ms)")]
+            let done = rows_of(*rows_done, *rows_total);
+            vec![format!("  {step}  {done} (last batch: {rows} rows in {milliseconds} ms)")]
         }
         Event::Retry { step, attempt, because, milliseconds } => vec![format!(
             "  {step}  {because}; try {attempt} was given up so that nobody queues behind it, the next in {milliseconds} ms"

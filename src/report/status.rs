@@ -93,8 +93,16 @@ fn rows(step: &Step, record: Option<&StepRecord>) -> String {
     match (record.state, record.rows_total) {
         (State::Pending, _) => String::new(),
         (State::Done, _) => format!(" {} rows", record.rows_done),
-        (State::Running, Some(total)) => format!(" {} of about {} rows", record.rows_done, total.max(record.rows_done)),
-        (State::Running, None) => format!(" {} rows", record.rows_done),
+        (State::Running, total) => format!(" {}", rows_of(record.rows_done, total)),
+    }
+}
+
+/// Rows done beside the estimate of all of them, which is never shown as a number that was counted.
+pub(super) fn rows_of(done: u64, estimate: Option<u64>) -> String {
+    match estimate {
+        None => format!("{done} rows"),
+        Some(estimate) if done > estimate => format!("{done} rows, more than the {estimate} estimated"),
+        Some(estimate) => format!("{done} of about {estimate} rows"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A runner that stands still, or whose statement goes on without it: whoever needs its rows gets them, another runner takes over, and when it
 //! wakes up it writes nothing.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -132,4 +133,25 @@ async fn an_index_that_is_still_being_built_is_waited_for() {
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("still building the index of an earlier run"), "{said}");
     assert!(!said.contains("removed what was left half done"), "{said}");
+}
+
+/// A killed runner holds nothing, also while its parent has not asked for its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zombie_does_not_hold_the_lease() {
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
+    let mut runner = change.command(&["run", "--wait"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(runner.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("waiting for")), "it waits at its gates and holds the lease");
+    let held = change.say(&["run"]);
+    let host = nix::unistd::gethostname().unwrap();
+    let holder = format!("holds the lease: pid {} on {}\n", runner.id(), host.to_string_lossy());
+    assert!(held.code == 3 && held.err.contains(&holder), "{}", held.err);
+    runner.kill().unwrap();
+    let state = format!("/proc/{}/stat", runner.id());
+    while !std::fs::read_to_string(&state).unwrap().contains(") Z ") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let next = change.say(&["run"]);
+    runner.wait().unwrap();
+    assert!(next.code == 3 && next.err.contains("gate approval: pending"), "{}", next.err);
 }

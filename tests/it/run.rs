@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use lockkeeper::database::{self, Connection, Session, Value};
-use lockkeeper::run::Ledger;
+use lockkeeper::report::progress;
+use lockkeeper::run::{Event, Ledger};
 use lockkeeper::sql::Dialect;
 
 use super::servers::{self, TestDatabase};
@@ -275,6 +276,26 @@ async fn recorded_pods_hold_and_open_the_gate() {
         change.write("pods.json", &fs::read_to_string(file).unwrap());
         expect(&change.say(&["run"]), code, &[word]);
     }
+}
+
+/// An estimate that was too low is not shown as if it had been counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_past_the_estimate_are_told_as_such() {
+    let words = |rows_done, rows_total| {
+        let event = Event::Batch { step: "backfill.1".into(), rows_done, rows_total, rows: 1000, milliseconds: 8 };
+        progress::lines(&event).concat()
+    };
+    let batch = "(last batch: 1000 rows in 8 ms)";
+    assert_eq!(words(4000, None), format!("  backfill.1  4000 rows {batch}"));
+    assert_eq!(words(4000, Some(5000)), format!("  backfill.1  4000 of about 5000 rows {batch}"));
+    assert_eq!(words(5001, Some(5000)), format!("  backfill.1  5001 rows, more than the 5000 estimated {batch}"));
+
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
+    expect(&change.say(&["run"]), 3, &[]);
+    let running = "UPDATE lockkeeper_step SET state = 'running', rows_total = 4 WHERE id = 'backfill.1'";
+    assert_eq!(change.session().await.execute(running, &[]).await.unwrap(), 1);
+    expect(&change.say(&["status"]), 0, &["running  10 rows, more than the 4 estimated"]);
+    expect(&change.say(&["status", "--format", "json"]), 0, &["\"rows_done\":10,\"rows_total\":4"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

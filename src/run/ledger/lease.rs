@@ -19,6 +19,13 @@ pub struct HeldBy {
     pub until: String,
 }
 
+impl HeldBy {
+    /// The holder for people: what follows the host, namespace and boot, is for machines.
+    pub fn shown(&self) -> &str {
+        self.holder.split(" pid:[").next().unwrap_or_default()
+    }
+}
+
 impl Ledger {
     /// Takes the lease when it is free, expired, our own, or held by `dead`, a holder known to be gone.
     pub async fn acquire<S: Session>(

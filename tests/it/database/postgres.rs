@@ -224,3 +224,17 @@ async fn sessions_of_others_are_seen_also_without_rights() {
     assert_eq!(others(&mut session).await, [format!("{admin} orders/v1 pod=a")]);
     run(&mut session, &["RESET SESSION AUTHORIZATION", &format!("DROP ROLE {role}")]).await;
 }
+
+/// The server's detail says what stands in the way; where it quotes a row, it is left out.
+#[tokio::test]
+async fn a_refusal_comes_with_its_detail_and_without_rows() {
+    let Some(database) = servers::postgres().await else { return };
+    let mut session = open(&database.url).await;
+    run(&mut session, &["CREATE TABLE t (id int PRIMARY KEY, a text UNIQUE)", "CREATE VIEW vo AS SELECT a FROM t"])
+        .await;
+    let error = fails(&mut session, "ALTER TABLE t DROP COLUMN a").await;
+    assert!(error.message.ends_with("depend on it: view vo depends on column a of table t"), "{error}");
+    run(&mut session, &["INSERT INTO t VALUES (1, 'anna@example.org')"]).await;
+    let error = fails(&mut session, "INSERT INTO t VALUES (2, 'anna@example.org')").await;
+    assert!(error.message.ends_with("violates unique constraint \"t_a_key\""), "{error}");
+}
