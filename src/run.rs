@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::database::{self, DatabaseError, DatabaseErrorKind, Session};
 use crate::error::{Error, Kind, Result};
-use crate::gate::Judgement;
+use crate::gate::{Evidence, Judgement};
 use crate::plan::{Action, Phase, Plan, Step};
 
 pub use event::Event;
@@ -64,6 +64,8 @@ pub struct Status<'a> {
 pub(crate) enum Trouble {
     Database(DatabaseError),
     LeaseLost,
+    /// A gate that was open closed while a step waited for its locks; the sentence says which and why.
+    GateClosed(String),
     Refused(Error),
 }
 
@@ -84,6 +86,8 @@ impl Trouble {
     fn into_error(self, place: &str) -> Error {
         match self {
             Self::Refused(error) => error,
+            Self::GateClosed(because) => Error::new(Kind::Waiting, format!("{place}: {because}"))
+                .hint("the step was rolled back; run the same command again when the gate is open"),
             Self::LeaseLost => Error::new(Kind::Waiting, format!("{place}: another runner has taken over"))
                 .hint("it goes on with the same plan: see `lockkeeper status`"),
             Self::Database(error) if error.kind == DatabaseErrorKind::ConnectionLost => {
@@ -125,6 +129,7 @@ pub async fn carry_out<S: Session>(
     let mut started = None;
     let mut judged = Vec::new();
     let mut proof_is_fresh = false;
+    let mut attempt = 0;
     loop {
         let records = ledger.steps(session, &plan.name).await.map_err(in_words)?;
         let next = plan.steps.iter().zip(&records).find(|(_, record)| record.state != State::Done);
@@ -139,36 +144,36 @@ pub async fn carry_out<S: Session>(
             started = Some(step.phase);
             on_event(Event::PhaseStarted { phase: step.phase });
         }
-        match gates::pass(session, &context, request, step.phase, &mut judged, on_event).await? {
-            Gates::Open { waited } => proof_is_fresh &= !waited,
+        let seen = match gates::pass(session, &context, request, step.phase, &mut judged, on_event).await? {
+            Gates::Open { waited, seen } => {
+                proof_is_fresh &= !waited;
+                seen
+            }
             Gates::Closed(judgements) => return Ok(Outcome::Waiting(judgements)),
             Gates::Interrupted => return Ok(Outcome::Interrupted),
-        }
+        };
         if step.phase == Phase::Contract && !proof_is_fresh {
             proof_is_fresh = true;
             if proof::expire(session, &context, &records).await.map_err(|trouble| trouble.into_error(&plan.name))? {
                 continue;
             }
         }
-        on_event(Event::StepStarted {
-            step: step.id.clone(),
-            sql: step.sql.clone(),
-            resumed: record.state == State::Running,
-        });
-        match perform(session, &context, step, record, on_event).await {
-            Ok(Done::Yes { found }) => on_event(Event::StepDone { step: step.id.clone(), found }),
-            Ok(Done::Interrupted) => return Ok(Outcome::Interrupted),
-            Err(trouble) => {
-                let place = format!("step {} ({}:{})", step.id, step.file, step.line);
-                let mut error = trouble.into_error(&place);
-                if error.kind == Kind::Input {
-                    // What was wrong with the input was found out when something had been done.
-                    error = Error { kind: Kind::Step, message: format!("{place}: {}", error.message), ..error };
-                }
-                // The connection may be gone: then `status` lacks the sentence, not the state.
-                let _ = ledger.problem(session, lease, &plan.name, &step.id, &error.to_string()).await;
-                return Err(error);
+        if attempt == 0 {
+            let resumed = record.state == State::Running;
+            on_event(Event::StepStarted { step: step.id.clone(), sql: step.sql.clone(), resumed });
+        }
+        match perform(session, &context, step, record, &seen, on_event).await {
+            Ok(Done::Yes { found }) => {
+                attempt = 0;
+                on_event(Event::StepDone { step: step.id.clone(), found });
             }
+            Ok(Done::Interrupted) => return Ok(Outcome::Interrupted),
+            // Tried again from the gates on: the wait for a lock is time in which an old version may come back.
+            Err(trouble) => match statement::again(&trouble, &mut attempt, step, &context, on_event).await {
+                Ok(true) => proof_is_fresh = false,
+                Ok(false) => return Ok(Outcome::Interrupted),
+                Err(trouble) => return Err(tell(session, &context, step, trouble).await),
+            },
         }
     }
     ledger.finish(session, &plan.name).await.map_err(in_words)?;
@@ -187,15 +192,30 @@ fn is_asked_for(only: Option<Phase>, step: &Step, record: &StepRecord) -> Result
     Ok(step.phase == only)
 }
 
+/// A step's trouble in the user's words, also for `status`.
+async fn tell<S: Session>(session: &mut S, context: &Context<'_>, step: &Step, trouble: Trouble) -> Error {
+    let place = format!("step {} ({}:{})", step.id, step.file, step.line);
+    let mut error = trouble.into_error(&place);
+    if error.kind == Kind::Input {
+        // What was wrong with the input was found out when something had been done.
+        error = Error { kind: Kind::Step, message: format!("{place}: {}", error.message), ..error };
+    }
+    // The connection may be gone: then `status` lacks the sentence, not the state.
+    let (plan, text) = (&context.plan.name, error.to_string());
+    let _ = context.ledger.problem(session, context.lease, plan, &step.id, &text).await;
+    error
+}
+
 async fn perform<S: Session>(
     session: &mut S,
     context: &Context<'_>,
     step: &Step,
     record: &StepRecord,
+    seen: &Evidence,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
     match &step.action {
-        Action::Statement { transactional: true } => statement::transactional(session, context, step, on_event).await,
+        Action::Statement { transactional: true } => statement::transactional(session, context, step, seen).await,
         Action::Statement { transactional: false } => statement::probed(session, context, step, record, on_event).await,
         Action::Backfill(backfill) => backfill::fill(session, context, step, backfill, record, on_event).await,
         Action::Verify(verify) => proof::prove(session, context, step, verify, on_event).await,

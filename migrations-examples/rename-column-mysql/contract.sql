@@ -1,9 +1,9 @@
 -- 0002_rename_status: orders.old_status becomes new_status.
 -- contract: the old column goes.
 
--- The new column takes over NOT NULL and default while the triggers still keep both columns equal; the
--- old one gives NOT NULL up, so that INSERTs may leave it out when the triggers are gone. Either may
--- rebuild the table.
+-- The new column takes over NOT NULL and default, and the old one gives NOT NULL up, so that INSERTs may
+-- leave it out when the triggers are gone. Either may rebuild the table. The old version must not come back
+-- from here on: with a default on new_status, the trigger takes its INSERTs for the new version's.
 ALTER TABLE orders MODIFY COLUMN new_status varchar(20) NOT NULL DEFAULT 'new';
 ALTER TABLE orders MODIFY COLUMN old_status varchar(20) NULL;
 

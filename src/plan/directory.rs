@@ -3,6 +3,8 @@
 //! It refuses what could not be carried out as promised: a statement that cannot be read, a transaction
 //! of the user's own, a backfill that cannot be cut into batches, destruction before the gates.
 
+mod group;
+
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +13,7 @@ use super::probe::probe;
 use super::{Action, Backfill, Phase, Plan, PlanFile, Probe, Settings, Step, Verify};
 use crate::error::{Error, Result, closest};
 use crate::sql::{self, Change, Clause, Conjunct, Dialect, Unrepeatable};
+use group::Unit;
 
 /// The files of a phased change; the digest covers those that are there, in this order.
 pub const FILES: [&str; 6] = [SETTINGS, EXPAND, BACKFILL, VERIFY, CONTRACT, REVERT];
@@ -78,8 +81,11 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
     if !of(CONTRACT).is_empty() {
         // Nothing is dropped without a proof taken after the gates opened.
         steps.proofs(Phase::Contract, &proofs);
-        for statement in of(CONTRACT) {
-            steps.statement(Phase::Contract, statement);
+        for unit in group::units(of(CONTRACT), dialect)? {
+            match &unit {
+                Unit::One(statement) => steps.statement(Phase::Contract, statement),
+                Unit::Together(statement) => steps.statement(Phase::Contract, statement),
+            }
         }
     }
 
@@ -293,6 +299,14 @@ struct Statement {
 }
 
 impl Statement {
+    /// Its change, when it is just one.
+    fn only_change(&self) -> Option<&Change> {
+        match self.clauses.as_slice() {
+            [one] => Some(&one.change),
+            _ => None,
+        }
+    }
+
     fn refused(&self, what: impl std::fmt::Display) -> Error {
         Error::input(format!("{}:{}: {what}", self.path, self.line))
     }
@@ -352,7 +366,7 @@ impl File {
             let sql = self.text[statement.range].to_string();
             let statement = Statement { file: self.name, path: self.path.clone(), line, sql, clauses };
             for Clause { change, .. } in &statement.clauses {
-                runnable(&statement, change)?;
+                runnable(&statement, change, dialect)?;
             }
             statements.push(statement);
         }
@@ -364,11 +378,13 @@ impl File {
 }
 
 /// Refuses what cannot be a step of its own.
-fn runnable(statement: &Statement, change: &Change) -> Result<()> {
+fn runnable(statement: &Statement, change: &Change, dialect: Dialect) -> Result<()> {
     match change {
+        Change::Begin | Change::Commit if group::allowed(statement, dialect) => Ok(()),
         Change::Begin | Change::Commit | Change::Rollback => Err(statement
             .refused("the runner makes the transactions")
-            .hint("leave BEGIN, COMMIT and ROLLBACK out: every step commits together with its ledger row")),
+            .hint("leave BEGIN, COMMIT and ROLLBACK out: every step commits together with its ledger row")
+            .hint("contract.sql may say BEGIN and COMMIT around what must happen together, on PostgreSQL and SQLite")),
         Change::Opaque { kind } => Err(statement
             .refused(format!("what this {kind} does is decided only when it runs"))
             .hint("write the statements out")),

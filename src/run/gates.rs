@@ -1,5 +1,7 @@
 //! The gates in front of a phase: looked at over one snapshot of evidence, waited for, remembered.
 
+use std::collections::BTreeMap;
+
 use super::{Context, Event, Request, Trouble, begin, finish, sleep};
 use crate::database::{self, DatabaseError, SeenSessions, Session};
 use crate::error::{Error, Kind, Result};
@@ -9,9 +11,11 @@ use crate::run::Ledger;
 
 /// What a look at the gates comes to.
 pub(super) enum Gates {
-    /// `waited`: they were closed for a while, and what was known before that may have changed.
     Open {
+        /// They were closed for a while: what was known before that may have changed.
         waited: bool,
+        /// What they were judged on.
+        seen: Evidence,
     },
     /// Nobody wants to wait.
     Closed(Vec<Judgement>),
@@ -30,7 +34,9 @@ pub(super) async fn pass<S: Session>(
     let plan = context.plan;
     let gates = gate::gates_of(plan, phase);
     if gates.is_empty() {
-        return Ok(Gates::Open { waited: false });
+        let seen =
+            Evidence { approvals: Vec::new(), sessions: Sessions::Seen(Vec::new()), kubernetes: BTreeMap::new() };
+        return Ok(Gates::Open { waited: false, seen });
     }
     let mut waited = false;
     loop {
@@ -49,7 +55,7 @@ pub(super) async fn pass<S: Session>(
                 .because(&failed.because));
         }
         let Some(closed) = judgements.iter().find(|judgement| judgement.verdict != Verdict::Pass) else {
-            return Ok(Gates::Open { waited });
+            return Ok(Gates::Open { waited, seen: evidence });
         };
         let Some(pause) = request.wait else { return Ok(Gates::Closed(judgements)) };
         waited = true;
@@ -70,6 +76,41 @@ pub(super) async fn pass<S: Session>(
     }
 }
 
+/// With the locks of a contract step held: the gates once more, over the sessions and approvals of this moment
+/// and what the cluster said just before (asking it would keep the locks).
+///
+/// # Errors
+/// A gate that is no longer open: the transaction has to be rolled back.
+pub(super) async fn hold<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    phase: Phase,
+    seen: &Evidence,
+) -> Result<(), Trouble> {
+    let gates = gate::gates_of(context.plan, phase);
+    if gates.is_empty() {
+        return Ok(());
+    }
+    let approvals = context.ledger.approvals(session, &context.plan.name).await?;
+    let now = Evidence { approvals, sessions: sessions(session).await?, kubernetes: seen.kubernetes.clone() };
+    match gates.iter().map(|gate| gate::judge(gate, &now)).find(|judgement| judgement.verdict != Verdict::Pass) {
+        Some(closed) => Err(Trouble::GateClosed(format!("gate {}: {}", closed.gate, closed.because))),
+        None => Ok(()),
+    }
+}
+
+async fn sessions<S: Session>(session: &mut S) -> Result<Sessions, DatabaseError> {
+    Ok(match database::sessions(session).await? {
+        SeenSessions::NotKnowable(why) => Sessions::NotKnowable(why),
+        SeenSessions::Masked(why) => Sessions::Masked(why),
+        SeenSessions::Seen(seen) => {
+            let session =
+                |one: database::SeenSession| SessionSeen { user: one.user, application_name: one.application_name };
+            Sessions::Seen(seen.into_iter().map(session).collect())
+        }
+    })
+}
+
 /// One snapshot of everything that the gates of a plan ask about.
 ///
 /// # Errors
@@ -81,15 +122,7 @@ pub async fn evidence<S: Session>(
     directory: &std::path::Path,
 ) -> Result<Evidence, DatabaseError> {
     let approvals = ledger.approvals(session, &plan.name).await?;
-    let sessions = match database::sessions(session).await? {
-        SeenSessions::NotKnowable(why) => Sessions::NotKnowable(why),
-        SeenSessions::Masked(why) => Sessions::Masked(why),
-        SeenSessions::Seen(seen) => {
-            let session =
-                |one: database::SeenSession| SessionSeen { user: one.user, application_name: one.application_name };
-            Sessions::Seen(seen.into_iter().map(session).collect())
-        }
-    };
+    let sessions = sessions(session).await?;
     let kubernetes = gate::evidence::kubernetes::collect(plan, directory, std::time::SystemTime::now()).await;
     Ok(Evidence { approvals, sessions, kubernetes })
 }

@@ -4,43 +4,44 @@
 use std::time::Duration;
 
 use super::ledger::{State, StepRecord};
-use super::{Context, Done, Event, Trouble, begin, finish, sleep};
+use super::{Context, Done, Event, Trouble, begin, finish, gates, sleep};
 use crate::database::{self, DatabaseError, DatabaseErrorKind, Held, Session};
 use crate::error::{Error, Kind};
+use crate::gate::Evidence;
 use crate::plan::{Expectation, Probe, Step};
-use crate::sql::Dialect;
+use crate::sql::{self, Dialect};
 
 /// How often a lock is tried for before the step fails; with pauses that grow to ten seconds.
 const TRIES: u32 = 10;
 
-/// A statement that commits together with its ledger row: done or not done, never in between.
+/// Statements that commit together with their ledger row: done or not done, never in between. In contract the
+/// database's own gates are asked once more while the locks are held, so that nobody slips in before the drop.
 pub(super) async fn transactional<S: Session>(
     session: &mut S,
     context: &Context<'_>,
     step: &Step,
-    on_event: &mut (dyn FnMut(Event) + Send),
+    seen: &Evidence,
 ) -> Result<Done, Trouble> {
-    let mut attempt = 0;
-    loop {
-        match once(session, context, step).await {
-            Ok(()) => return Ok(Done::Yes { found: false }),
-            Err(trouble) => {
-                if !again(&trouble, &mut attempt, step, context, on_event).await? {
-                    return Ok(Done::Interrupted);
-                }
-            }
-        }
-    }
-}
-
-async fn once<S: Session>(session: &mut S, context: &Context<'_>, step: &Step) -> Result<(), Trouble> {
     begin(session).await?;
     let written = async {
-        session.execute(&step.sql, &[]).await?;
+        for statement in parts(step, context.plan.dialect) {
+            session.execute(statement, &[]).await?;
+        }
+        gates::hold(session, context, step.phase, seen).await?;
         mark(session, context, step, State::Done).await
     }
     .await;
-    finish(session, written).await
+    finish(session, written).await?;
+    Ok(Done::Yes { found: false })
+}
+
+/// The statements of a step: several where contract.sql puts them into one transaction. One call each, so that
+/// an error is one statement's. MySQL has no such steps, and its bodies would need their delimiter again.
+fn parts(step: &Step, dialect: Dialect) -> Vec<&str> {
+    if !dialect.transactional_ddl() {
+        return vec![&step.sql];
+    }
+    sql::read(&step.sql, dialect).into_iter().map(|statement| &step.sql[statement.range]).collect()
 }
 
 /// The ledger rows of a change of state, last in their transaction: the lease's row is locked only for a moment.
@@ -70,26 +71,29 @@ pub(super) async fn again(
     context: &Context<'_>,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<bool, Trouble> {
-    let Trouble::Database(error) = trouble else { return Err(repeat(trouble)) };
-    let locked = matches!(error.kind, DatabaseErrorKind::LockTimeout | DatabaseErrorKind::Deadlock);
-    if !locked || *attempt + 1 >= TRIES {
+    let because = match trouble {
+        Trouble::Database(error) if is_lock(error) => error.to_string(),
+        Trouble::GateClosed(because) => because.clone(),
+        _ => return Err(repeat(trouble)),
+    };
+    if *attempt + 1 >= TRIES {
         return Err(repeat(trouble));
     }
     *attempt += 1;
     let ceiling = (250_u64 << (*attempt).min(6)).min(10_000);
     // The jitter keeps two runners, or a runner and a periodic job, from meeting again and again.
     let pause = Duration::from_millis(fastrand::u64(ceiling / 2..=ceiling));
-    on_event(Event::Retry {
-        step: step.id.clone(),
-        attempt: *attempt,
-        because: error.to_string(),
-        milliseconds: pause.as_millis(),
-    });
+    on_event(Event::Retry { step: step.id.clone(), attempt: *attempt, because, milliseconds: pause.as_millis() });
     Ok(sleep(pause, context.stop).await)
+}
+
+fn is_lock(error: &DatabaseError) -> bool {
+    matches!(error.kind, DatabaseErrorKind::LockTimeout | DatabaseErrorKind::Deadlock)
 }
 
 fn repeat(trouble: &Trouble) -> Trouble {
     match trouble {
+        Trouble::GateClosed(because) => Trouble::GateClosed(because.clone()),
         Trouble::Database(error) => Trouble::Database(error.clone()),
         Trouble::LeaseLost => Trouble::LeaseLost,
         Trouble::Refused(error) => Trouble::Refused(error.clone()),
@@ -112,39 +116,45 @@ pub(super) async fn probed<S: Session>(
             return Err(Error::input(format!("step {} has no probe", step.id)).into());
         }
     };
-    let mut ours = record.state == State::Running;
-    let mut attempt = 0;
-    loop {
-        if ours && !await_builder(session, context, step, expectations, on_event).await? {
-            return Ok(Done::Interrupted);
+    let ours = record.state == State::Running;
+    if ours && !await_builder(session, context, step, expectations, on_event).await? {
+        return Ok(Done::Interrupted);
+    }
+    match (ours, look(session, expectations).await?) {
+        (true, Seen::TookEffect) => {
+            mark_alone(session, context, step, State::Done).await?;
+            return Ok(Done::Yes { found: true });
         }
-        match (ours, look(session, expectations).await?) {
-            (true, Seen::TookEffect) => {
+        // Gone is gone, whoever dropped it.
+        (false, Seen::TookEffect) if only_drops(expectations) => {
+            mark_alone(session, context, step, State::Done).await?;
+            return Ok(Done::Yes { found: true });
+        }
+        (true, Seen::Half) => repair(session, context, step, expectations, on_event).await?,
+        (false, Seen::Half) => return Err(in_the_way(step).into()),
+        (_, Seen::Mixed(which)) => return Err(mixed(step, &which).into()),
+        // What is there already is not ours: the server will say so. A ledger that called it begun would take
+        // it for ours after a crash.
+        (false, Seen::TookEffect) => {}
+        (_, Seen::Nothing) => mark_alone(session, context, step, State::Running).await?,
+    }
+    if let Err(error) = patiently(session, step, expectations).await {
+        if error.kind == DatabaseErrorKind::ConnectionLost {
+            return Err(error.into());
+        }
+        match look(session, expectations).await? {
+            // The server was still at work on the statement whose answer was lost, and has finished it meanwhile.
+            Seen::TookEffect if ours => {
                 mark_alone(session, context, step, State::Done).await?;
                 return Ok(Done::Yes { found: true });
             }
-            (true, Seen::Half) => {
-                repair(session, context, step, expectations, on_event).await?;
-                continue;
-            }
-            (false, Seen::Half) => return Err(in_the_way(step).into()),
-            (_, Seen::Mixed(which)) => return Err(mixed(step, &which).into()),
-            // What is there already is not ours: the server will say so. A ledger that called it begun would
-            // take it for ours after a crash.
-            (false, Seen::TookEffect) => {}
-            (_, Seen::Nothing) => {
-                mark_alone(session, context, step, State::Running).await?;
-                ours = true;
-            }
-        }
-        let Err(error) = patiently(session, step, expectations).await else { break };
-        if ours && error.kind == DatabaseErrorKind::Statement && look(session, expectations).await? != Seen::Half {
+            // Or is at work on it still.
+            _ if ours && is_lock(&error) => {}
+            Seen::Half => {}
             // Refused as a whole: nothing of it is ours.
-            mark_alone(session, context, step, State::Pending).await?;
+            _ => mark_alone(session, context, step, State::Pending).await?,
         }
-        if !again(&error.into(), &mut attempt, step, context, on_event).await? {
-            return Ok(Done::Interrupted);
-        }
+        return Err(error.into());
     }
     if !expectations.is_empty() && look(session, expectations).await? != Seen::TookEffect {
         return Err(Error::new(
@@ -177,6 +187,20 @@ async fn patiently<S: Session>(
     let done = session.execute(&step.sql, &[]).await;
     session.execute(&format!("SET lock_timeout = '{}ms'", database::LOCK_TIMEOUT.as_millis()), &[]).await?;
     done.map(drop)
+}
+
+fn only_drops(expectations: &[Expectation]) -> bool {
+    let drops = |one: &Expectation| match one {
+        Expectation::Table { exists, .. }
+        | Expectation::Column { exists, .. }
+        | Expectation::Index { exists, .. }
+        | Expectation::Trigger { exists, .. }
+        | Expectation::Constraint { exists, .. }
+        | Expectation::Function { exists, .. }
+        | Expectation::View { exists, .. } => !exists,
+        Expectation::Nullable { .. } => false,
+    };
+    !expectations.is_empty() && expectations.iter().all(drops)
 }
 
 /// What the schema shows of a statement.

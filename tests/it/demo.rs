@@ -52,7 +52,7 @@ fn assert_clean(story: &str) {
     let terminating = line_with(story, &["k8s_only_version:orders: pending", "still terminating", "1 of v1, 3 of v2"]);
     let gone = line_with(story, &["is gone", "now 3 of v2"]);
     let open = line_with(story, &["gate k8s_only_version:orders: pass, 3 live pods, all of v2"]);
-    let dropped = line_with(story, &["|   contract.", "DROP COLUMN old_status"]);
+    let dropped = line_with(story, &["|   contract.", "DROP TRIGGER"]);
     let order = [early, approved, terminating, gone, open, dropped];
     assert!(order.is_sorted(), "{order:?}\n{story}");
     for version in ["v1", "v2"] {

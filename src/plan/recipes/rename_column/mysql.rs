@@ -52,9 +52,9 @@ END;
         let default = default.map(|default| format!(" DEFAULT {default}")).unwrap_or_default();
         contract += &format!(
             "\
--- The new column takes over NOT NULL and default while the triggers still keep both columns equal; the
--- old one gives NOT NULL up, so that INSERTs may leave it out when the triggers are gone. Either may
--- rebuild the table.
+-- The new column takes over NOT NULL and default, and the old one gives NOT NULL up, so that INSERTs may
+-- leave it out when the triggers are gone. Either may rebuild the table. The old version must not come back
+-- from here on: with a default on {new}, the trigger takes its INSERTs for the new version's.
 ALTER TABLE {table} MODIFY COLUMN {new} {data_type} NOT NULL{default};
 ALTER TABLE {table} MODIFY COLUMN {old} {data_type} NULL;
 
@@ -63,7 +63,8 @@ ALTER TABLE {table} MODIFY COLUMN {old} {data_type} NULL;
     } else if let Some(default) = default {
         contract += &format!(
             "\
--- The default moves while the triggers still keep both columns equal.
+-- The default moves. The old version must not come back from here on: with a default on {new}, the trigger
+-- takes its INSERTs for the new version's.
 ALTER TABLE {table} ALTER COLUMN {new} SET DEFAULT {default};
 
 "

@@ -44,15 +44,6 @@ CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table}
 "
     );
     let mut contract = String::new();
-    if let Some(default) = &rename.column.default {
-        contract += &format!(
-            "\
--- The default moves while the trigger still keeps both columns equal.
-ALTER TABLE {table} ALTER COLUMN {new} SET DEFAULT {default};
-
-"
-        );
-    }
     if rename.column.not_null {
         let check = quote(&rename.named("", "_filled"));
         contract += &format!(
@@ -64,20 +55,23 @@ ALTER TABLE {table} VALIDATE CONSTRAINT {check};
 ALTER TABLE {table} ALTER COLUMN {new} SET NOT NULL;
 ALTER TABLE {table} DROP CONSTRAINT {check};
 
--- From the next statement on nobody fills {old} any more: INSERTs must be free to leave it out.
-ALTER TABLE {table} ALTER COLUMN {old} DROP NOT NULL;
-
 "
         );
     }
+    let default =
+        rename.column.default.as_ref().map_or(String::new(), |default| {
+            format!("ALTER TABLE {table} ALTER COLUMN {new} SET DEFAULT {default};\n")
+        });
     contract += &format!(
         "\
--- Only the new version is left: nobody needs the sync any more.
+-- The sync and the old column go together or not at all: in between, a write of one version would be lost
+-- to the other. The first statement locks the table; the gates are asked once more before the COMMIT. The
+-- values of {old} are gone after this, and its indexes; {new} has them.
+BEGIN;
 DROP TRIGGER {trigger} ON {table};
 DROP FUNCTION {function}();
-
--- The old column, with its indexes. Its values are gone after this; {new} has them.
-ALTER TABLE {table} DROP COLUMN {old};
+{default}ALTER TABLE {table} DROP COLUMN {old};
+COMMIT;
 "
     );
     let revert = format!(

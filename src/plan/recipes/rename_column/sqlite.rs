@@ -60,20 +60,16 @@ END;
 "
     );
     let drop_triggers = format!("DROP TRIGGER {insert};\nDROP TRIGGER {by_new};\nDROP TRIGGER {by_old};\n");
-    let mut contract = format!("-- Only the new version is left: nobody needs the sync any more.\n{drop_triggers}\n");
-    let named: Vec<&String> = rename.indexes.iter().filter_map(|index| index.name.as_ref()).collect();
-    if !named.is_empty() {
-        contract += "-- SQLite drops no column that an index needs.\n";
-        for index in named {
-            contract += &format!("DROP INDEX {};\n", in_schema(index.clone()));
-        }
-        contract.push('\n');
-    }
-    contract += &format!(
+    let named = rename.indexes.iter().filter_map(|index| index.name.as_ref());
+    let drop_indexes: String = named.map(|index| format!("DROP INDEX {};\n", in_schema(index.clone()))).collect();
+    let contract = format!(
         "\
--- The old column. Its values are gone after this; {new} has them. SQLite (3.35 or later) rewrites the
--- table, and nobody else writes meanwhile.
-ALTER TABLE {table} DROP COLUMN {old};
+-- The sync and the old column go together or not at all: in between, a write of one version would be lost
+-- to the other. The values of {old} are gone after this; {new} has them. SQLite (3.35 or later) drops no
+-- column that an index needs, and rewrites the table; nobody else writes meanwhile.
+BEGIN;
+{drop_triggers}{drop_indexes}ALTER TABLE {table} DROP COLUMN {old};
+COMMIT;
 "
     );
     let revert = format!(
