@@ -4,6 +4,7 @@
 
 mod backfill;
 mod cli;
+mod contract;
 mod crash;
 mod database;
 mod demo;

@@ -109,7 +109,7 @@ impl Change {
     }
 }
 
-fn expect(said: &Said, code: i32, words: &[&str]) {
+pub(crate) fn expect(said: &Said, code: i32, words: &[&str]) {
     let all = format!("{}{}", said.out, said.err);
     assert_eq!(said.code, code, "{all}");
     for word in words {
