@@ -261,6 +261,14 @@ fn what_cannot_be_carried_out_is_refused_with_its_place() {
             &[("expand.sql", "DO $$ begin end $$;")],
             "change/expand.sql:1: what this DO does is decided only when it runs",
         ),
+        (&[expand, ("contract.sql", "BEGIN;\nDROP TABLE t;")], "change/contract.sql:1: this BEGIN has no COMMIT"),
+        (&[expand, ("contract.sql", "DROP TABLE t;\nCOMMIT;")], "change/contract.sql:2: this COMMIT has no BEGIN"),
+        (&[expand, ("contract.sql", "BEGIN;\nCOMMIT;")], "change/contract.sql:1: this transaction is empty"),
+        (&[expand, ("contract.sql", "BEGIN;\nBEGIN;")], "change/contract.sql:2: a transaction has begun already"),
+        (
+            &[expand, ("contract.sql", "BEGIN;\nDROP INDEX CONCURRENTLY i;\nCOMMIT;")],
+            "change/contract.sql:2: this statement cannot run inside a transaction",
+        ),
         (&[("expand.sql", "SAVEPOINT a;")], "change/expand.sql:1: the runner makes the transactions"),
         (&[("expand.sql", "\\set x 1\nSELECT 1;")], "change/expand.sql:1: \\SET speaks to psql, not to the server"),
         (
