@@ -306,7 +306,8 @@ fn a_persons_word_covers_what_was_seen_and_no_more() {
         assert!(!gaps.is_empty());
         Approval { stands_in_for: gaps, ..approval("db_sessions", "anna", "") }
     };
-    let rows: &[(Vec<Approval>, &[(&str, &str)], Verdict)] = &[
+    type Row<'a> = (Vec<Approval>, &'a [(&'a str, &'a str)], Verdict);
+    let rows: &[Row<'_>] = &[
         (vec![word(&[psql])], &[psql], Pass),
         (vec![word(&[psql])], &[psql, psql], Pass),
         (vec![word(&[psql, dump])], &[psql], Pass),

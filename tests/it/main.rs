@@ -16,6 +16,7 @@ mod layouts;
 mod lint;
 mod plan;
 mod recipes;
+mod rights;
 mod rules;
 mod run;
 mod servers;

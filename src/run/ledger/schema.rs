@@ -12,7 +12,7 @@ use super::Words;
 use crate::database::{self, DatabaseError, DatabaseErrorKind, Held, Session, Value};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Expectation;
-use crate::sql::Name;
+use crate::sql::{Dialect, Name};
 
 /// The versions of the ledger, oldest first.
 const VERSIONS: &[(&str, &str)] = &[("V1__ledger", include_str!("V1__ledger.sql"))];
@@ -31,7 +31,7 @@ pub(super) async fn upgrade<S: Session>(session: &mut S, words: &Words) -> Resul
         if let Err(error) = session.execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}"), &[]).await
             && error.code.as_deref() != Some("23505")
         {
-            return Err(refused(&error));
+            return Err(refused(&error, words.dialect));
         }
     }
     let migrations = VERSIONS
@@ -48,7 +48,7 @@ pub(super) async fn upgrade<S: Session>(session: &mut S, words: &Words) -> Resul
         Err(_) if version(adapter.session, words).await.is_ok_and(|version| version == ours) => Ok(()),
         Err(error) => Err(Error::new(Kind::Connection, "the ledger's tables could not be created")
             .because(cause(&error))
-            .hint("the user of the database URL needs the right to create tables (PostgreSQL: also a schema)")),
+            .hint(rights(words.dialect))),
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn find<S: Session>(session: &mut S, words: &Words) -> Result<b
 /// The ledger's version, if this program knows it.
 async fn known<S: Session>(session: &mut S, words: &Words) -> Result<i64> {
     let ours = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
-    let theirs = version(session, words).await.map_err(|error| refused(&error))?;
+    let theirs = version(session, words).await.map_err(|error| refused(&error, words.dialect))?;
     if theirs > ours {
         return Err(Error::input(format!(
             "the ledger in this database has version {theirs}, this program knows versions up to {ours}"
@@ -87,10 +87,22 @@ async fn version<S: Session>(session: &mut S, words: &Words) -> Result<i64, Data
     })
 }
 
-fn refused(error: &DatabaseError) -> Error {
-    Error::new(Kind::Connection, "the ledger cannot be opened")
-        .because(error)
-        .hint("it lives in the target database; on PostgreSQL it is the schema lockkeeper, and whoever runs, approves or asks needs the rights on it")
+fn refused(error: &DatabaseError, dialect: Dialect) -> Error {
+    Error::new(Kind::Connection, "the ledger cannot be opened").because(error).hint(rights(dialect))
+}
+
+/// What the user of the database URL must be allowed for the ledger.
+fn rights(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => {
+            "the first run needs CREATE on the database, for the schema lockkeeper; another user than the first one \
+             needs USAGE on that schema, and SELECT, INSERT, UPDATE and DELETE on all its tables"
+        }
+        Dialect::Mysql => {
+            "the user needs CREATE, SELECT, INSERT, UPDATE and DELETE on the database, for the lockkeeper_ tables"
+        }
+        Dialect::Sqlite => "the user needs to write the file and its directory, for the lockkeeper_ tables",
+    }
 }
 
 /// The innermost words of a refinery error: its outer ones name traits and types.
