@@ -16,7 +16,7 @@ pub use finding::{Finding, Severity};
 
 use crate::error::{Error, Result};
 use crate::history::{History, Irregular, Migration, Phase};
-use crate::schema::{Catalog, effect};
+use crate::schema::{Catalog, Effect, effect};
 use crate::settings::Settings;
 use crate::sql::{Change, Clause, Dialect};
 use rules::Rule;
@@ -93,10 +93,16 @@ impl Judge<'_> {
                 Ok(clauses) => {
                     let kinds: Vec<_> = clauses.iter().filter_map(|clause| unjudged::kind(&clause.change)).collect();
                     self.outcome.unjudged += usize::from(!kinds.is_empty());
+                    let mut effects = Vec::new();
                     self.outcome.unjudged_kinds.extend(kinds.into_iter().map(str::to_string));
                     for clause in in_order(clauses, catalog.dialect()) {
-                        self.clause(index, clause, catalog, phase);
+                        let effect = effect(&clause.change, catalog);
+                        self.clause(index, clause, catalog, phase, effect.as_ref());
+                        effects.extend(effect);
                         catalog.apply(&clause.change);
+                    }
+                    if catalog.dialect() == Dialect::Mysql {
+                        self.one_lock(index, &effects);
                     }
                 }
                 Err(unread) => {
@@ -139,16 +145,22 @@ impl Judge<'_> {
         self.raise(rule, 0, range, message, help);
     }
 
-    fn clause(&mut self, statement: usize, clause: &Clause, before: &Catalog, phase: Option<Phase>) {
+    fn clause(
+        &mut self,
+        statement: usize,
+        clause: &Clause,
+        before: &Catalog,
+        phase: Option<Phase>,
+        effect: Option<&Effect>,
+    ) {
         if let Change::Opaque { kind } = &clause.change {
             let message = format!("what `{kind}` does is decided when it runs: nobody has judged it");
             let help = "write plain statements where that is possible, and read this one twice".into();
             self.raise("opaque-statement", statement, clause.range.clone(), message, help);
         }
-        let effect = effect(&clause.change, before);
         for rule in rules::all().iter().filter(|rule| rule.page.dialects.contains(&before.dialect())) {
             let Some(check) = rule.check else { continue };
-            let Some((message, help)) = check(&clause.change, before, effect.as_ref()) else { continue };
+            let Some((message, help)) = check(&clause.change, before, effect) else { continue };
             if rule.page.belongs_in.is_some() && rule.page.belongs_in == phase {
                 self.outcome.excused += usize::from(self.severity(rule.id).is_some());
                 continue;
@@ -160,9 +172,22 @@ impl Judge<'_> {
                 range: clause.range.clone(),
                 message,
                 help,
-                lock: effect.as_ref().map(|effect| effect.sentence()),
+                lock: effect.map(Effect::sentence),
             };
             self.findings.push((statement, finding));
+        }
+    }
+
+    /// MySQL carries out all actions of an ALTER TABLE in one way, the dearest that one of them needs.
+    fn one_lock(&mut self, statement: usize, effects: &[Effect]) {
+        let Some(first) = effects.first() else { return };
+        if effects.iter().any(|effect| effect.tables != first.tables) {
+            return;
+        }
+        let dearest = effects.iter().max_by_key(|effect| (effect.blocks_for_long(), effect.rewrites, effect.scans));
+        let findings = self.findings.iter_mut().filter(|(of, finding)| *of == statement && finding.lock.is_some());
+        for (_, finding) in findings {
+            finding.lock = dearest.map(Effect::sentence);
         }
     }
 

@@ -46,6 +46,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let layout = args.layout.as_deref().map(Layout::from_word).transpose()?.or(settings.layout);
     let choice = Choice { dialect: dialect(args, &settings)?, layout };
     let paths = if args.paths.is_empty() { &settings.migrations } else { &args.paths };
+    if paths.iter().any(|path| path.as_os_str() == "-") {
+        return Err(Error::input("lint does not read standard input").hint("give the path of a file or a directory"));
+    }
     let history = layout::read(paths, choice).map_err(|error| {
         if args.paths.is_empty() && !paths.iter().all(|path| path.exists()) {
             return error.hint("without PATHS, `migrations` in lockkeeper.toml is read, or the directory `migrations`");

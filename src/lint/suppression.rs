@@ -42,7 +42,7 @@ pub(super) fn read(migration: &Migration, dialect: Dialect) -> Comments {
     for part in &migration.parts {
         let text = &migration.text[part.clone()];
         // Most files do not speak to us: they need not be cut a second time.
-        if text.contains(ADDRESS) {
+        if text.as_bytes().windows(NAME.len()).any(|word| word.eq_ignore_ascii_case(NAME.as_bytes())) {
             for range in sql::comments(text, dialect) {
                 let range = range.start + part.start..range.end + part.start;
                 comments.read(&migration.text, range, &migration.statements);
@@ -52,6 +52,7 @@ pub(super) fn read(migration: &Migration, dialect: Dialect) -> Comments {
     comments
 }
 
+const NAME: &str = "lockkeeper";
 const ADDRESS: &str = "lockkeeper:";
 
 impl Comments {
@@ -85,7 +86,14 @@ impl Comments {
 
     fn read(&mut self, text: &str, range: Range<usize>, statements: &[Statement]) {
         let comment = text[range.clone()].trim_start_matches(['-', '#', '/', '*']).trim_end_matches(['*', '/']).trim();
-        let Some(directive) = comment.strip_prefix(ADDRESS).map(str::trim) else { return };
+        let Some(directive) = comment.strip_prefix(ADDRESS).map(str::trim) else {
+            if is_meant_for_us(comment) {
+                let message = "this has no effect: a comment to us begins with `lockkeeper:`, in lower case".into();
+                let help = format!("write `-- {ADDRESS} allow <rule>: <reason>` or `-- {ADDRESS} phase=<phase>`");
+                self.complain("unknown-directive", &range, message, help);
+            }
+            return;
+        };
         if let Some(phase) = directive.strip_prefix("phase=") {
             let first = statements.first().map_or(usize::MAX, |statement| statement.range.start);
             self.read_phase(phase, &range, range.end <= first);
@@ -142,6 +150,14 @@ impl Comments {
     fn complain(&mut self, rule: &'static str, range: &Range<usize>, message: String, help: String) {
         self.complaints.push(Complaint { rule, range: range.clone(), message, help });
     }
+}
+
+/// `Lockkeeper: ...` or `lockkeeper allow ...`; a comment that only speaks of us is none of ours.
+fn is_meant_for_us(comment: &str) -> bool {
+    let comment = comment.to_ascii_lowercase();
+    let Some(rest) = comment.strip_prefix(NAME).map(str::trim_start) else { return false };
+    let word = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    rest.starts_with(':') || ["allow", "phase", "ignore", "disable"].contains(&word)
 }
 
 fn did_you_mean(word: &str, known: &[&'static str]) -> String {

@@ -50,6 +50,9 @@ fn render(finding: &Finding, source: &Source<'_>, color: bool) -> String {
 
 /// What was found, where, and what was not judged.
 fn summary(history: &History, outcome: &Outcome) -> String {
+    if outcome.files == 0 && !history.unreadable.is_empty() {
+        return format!("nothing was judged: {} could not be read", count(history.unreadable.len(), "file"));
+    }
     let mut text = match outcome.findings.len() {
         0 => "no findings".to_string(),
         all => {

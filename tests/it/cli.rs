@@ -51,7 +51,7 @@ fn findings_are_exit_code_1() {
      3 │     RENAME COLUMN a TO b;
        ·     ────────────────────
        ╰────
-      help: run `lockkeeper plan FILE` on this migration: it writes the rename as expand, backfill and contract
+      help: run `lockkeeper plan FILE` on a migration of `ALTER TABLE orders RENAME COLUMN a TO b` alone: it writes the rename as expand, backfill and contract
       lock: ACCESS EXCLUSIVE on `orders`: blocks reads and writes only for a moment, but whoever comes after it queues behind it
 
     note: `migrations` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
@@ -65,7 +65,7 @@ fn findings_as_json() {
     insta::assert_snapshot!(run(&[RENAME], &["lint", "--dialect", "mysql", "--format", "json", "migrations"]), @r#"
     exit code: 1
     ----- stdout -----
-    {"type":"finding","rule":"rename-column","severity":"deny","path":"migrations/2_status.sql","line":3,"column":5,"end_line":3,"end_column":25,"start":39,"end":59,"message":"`orders.a` becomes `b`: every query of the running version that names `a` fails","help":"run `lockkeeper plan FILE` on this migration: it writes the rename as expand, backfill and contract","lock":"ALGORITHM=INSTANT on `orders`: blocks reads and writes only for a moment, but whoever comes after it queues behind it"}
+    {"type":"finding","rule":"rename-column","severity":"deny","path":"migrations/2_status.sql","line":3,"column":5,"end_line":3,"end_column":25,"start":39,"end":59,"message":"`orders.a` becomes `b`: every query of the running version that names `a` fails","help":"run `lockkeeper plan FILE` on a migration of `ALTER TABLE orders RENAME COLUMN a TO b` alone: it writes the rename as expand, backfill and contract","lock":"ALGORITHM=INSTANT on `orders`: blocks reads and writes only for a moment, but whoever comes after it queues behind it"}
     {"type":"summary","deny":1,"warn":0,"note":0,"suppressed":0,"excused_by_phase":0,"files":1,"statements":1,"unjudged_statements":0,"unjudged_kinds":[],"unreadable_statements":0,"unreadable_files":[],"notes":["`migrations` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction"]}
     ----- stderr -----
     "#);
@@ -160,6 +160,26 @@ fn a_file_that_is_not_utf_8_does_not_stop_the_others() {
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(stdout.contains("`orders.a` becomes `b`"), "{stdout}");
     insta::assert_snapshot!(stdout.lines().last().unwrap(), @r"1 finding (1 deny) in 1 file, 1 statement; 1 file could not be read");
+}
+
+#[test]
+fn when_no_file_can_be_read_nothing_was_judged() {
+    let directory = directory(&[]);
+    fs::write(directory.path().join("1.sql"), b"DROP \xff").unwrap();
+    let output = command(directory.path(), &["lint", "--dialect", "postgres", "1.sql"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap().lines().last().unwrap(), @"nothing was judged: 1 file could not be read");
+}
+
+#[test]
+fn lint_wants_a_path() {
+    insta::assert_snapshot!(run(&[], &["lint", "--dialect", "postgres", "-"]), @r#"
+    exit code: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: lint does not read standard input
+    hint: give the path of a file or a directory
+    "#);
 }
 
 #[test]

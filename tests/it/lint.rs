@@ -213,3 +213,42 @@ fn what_a_span_points_at_is_the_clause() {
     ----- stderr -----
     "#);
 }
+
+#[test]
+fn a_type_change_without_the_old_type_says_so() {
+    let change = ("db/2.sql", "ALTER TABLE orders ALTER COLUMN note TYPE varchar(40);");
+    let alone = run(&[change], &["lint", "--dialect", "postgres", "db"]);
+    assert!(alone.contains("to varchar(40), which may rewrite every row: "), "{alone}");
+    assert!(alone.contains("lint the directory: the old type"), "{alone}");
+    let created = ("db/1.sql", "CREATE TABLE orders (id int, note text);");
+    let both = run(&[created, change], &["lint", "--dialect", "postgres", "db"]);
+    assert!(both.contains("from text to varchar(40), which rewrites every row: "), "{both}");
+    assert!(!both.contains("lint the directory"), "{both}");
+}
+
+#[test]
+fn a_statement_of_mysql_has_one_lock() {
+    for sql in [
+        "ALTER TABLE orders MODIFY status varchar(20) NOT NULL;",
+        "ALTER TABLE orders CHANGE a b varchar(20), DROP COLUMN c;",
+    ] {
+        let output = run(&[("db/1.sql", sql)], &["lint", "--dialect", "mysql", "db"]);
+        let locks: Vec<&str> = output.lines().filter(|line| line.starts_with("  lock: ")).collect();
+        assert!(locks.len() > 1, "{output}");
+        assert!(
+            locks.iter().all(|lock| lock.starts_with("  lock: ALGORITHM=COPY, LOCK=SHARED on `orders`")),
+            "{output}"
+        );
+    }
+}
+
+#[test]
+fn what_a_rename_is_told_to_do_works() {
+    let create = ("db/1.sql", "CREATE TABLE orders (id bigint PRIMARY KEY, a varchar(20));");
+    let change = ("db/2.sql", "ALTER TABLE orders CHANGE COLUMN a b varchar(20);");
+    let told = run(&[create, change], &["lint", "--dialect", "mysql", "db"]);
+    let sql = told.split_once("on a migration of `").unwrap().1.split_once('`').unwrap().0.to_string() + ";";
+    assert_eq!(sql, "ALTER TABLE orders RENAME COLUMN a TO b;");
+    let planned = run(&[create, ("db/2.sql", &sql)], &["plan", "--dialect", "mysql", "db/2.sql"]);
+    assert!(planned.starts_with("exit code: 0\n"), "{planned}");
+}

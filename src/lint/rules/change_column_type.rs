@@ -7,8 +7,10 @@ pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) 
     if before.is_new(table) || effect.is_some_and(|effect| !effect.blocks_for_long()) {
         return None;
     }
-    let was = before.column(table, column).map_or(String::new(), |old| format!(" from {}", old.data_type));
+    let old = before.column(table, column);
+    let was = old.map_or(String::new(), |old| format!(" from {}", old.data_type));
     let (does, blocked) = match effect {
+        _ if old.is_none() => ("may rewrite every row", "the table"),
         Some(Effect { rewrites: false, .. }) => ("reads every row", "it"),
         _ => ("rewrites every row", "the table"),
     };
@@ -16,10 +18,17 @@ pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) 
         Dialect::Postgres => format!("the running version can neither read nor write {blocked} meanwhile"),
         Dialect::Mysql | Dialect::Sqlite => format!("the running version cannot write {blocked} meanwhile"),
     };
+    let untold = match old {
+        Some(_) => "",
+        None => {
+            "if the migrations that made this column are in the same directory, lint the directory: the old type, which \
+             the migrations read do not tell, decides. Otherwise "
+        }
+    };
     Some((
         format!("`{table}.{column}` changes its type{was} to {to}, which {does}: {whom}"),
         format!(
-            "add a column of type {to} beside it, keep both in step with a trigger, backfill, and drop `{column}` in \
+            "{untold}add a column of type {to} beside it, keep both in step with a trigger, backfill, and drop `{column}` in \
              a contract phase"
         ),
     ))

@@ -7,8 +7,19 @@ pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>)
     if before.is_new_column(table, column) || before.same(column, to) {
         return None;
     }
+    let dialect = before.dialect();
+    // Alone, because a recipe takes one change; RENAME, because MySQL's CHANGE is several.
+    let alone = format!(
+        "ALTER TABLE {} RENAME COLUMN {} TO {}",
+        dialect.quote_name(table),
+        dialect.quote(column),
+        dialect.quote(to)
+    );
     Some((
         format!("`{table}.{column}` becomes `{to}`: every query of the running version that names `{column}` fails"),
-        "run `lockkeeper plan FILE` on this migration: it writes the rename as expand, backfill and contract".into(),
+        format!(
+            "run `lockkeeper plan FILE` on a migration of `{alone}` alone: it writes the rename as expand, backfill and \
+             contract"
+        ),
     ))
 }

@@ -38,10 +38,10 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
         "DELETE" => {
             cursor.eat("FROM");
             let table = cursor.need_name("a table")?;
-            let limited = cursor.tokens.iter().any(|token| token.is_word(source, "limit"));
-            cursor.until(&["WHERE"]);
+            cursor.until(&["WHERE", "RETURNING", "ORDER BY", "LIMIT"]);
             cursor.eat("WHERE");
             let filter = filter::conjuncts(source, cursor.until(&["RETURNING", "ORDER BY", "LIMIT"]), &[]);
+            let limited = is_limited(cursor);
             let change = Change::Delete { table, filter, limited };
             Ok(statement.whole(change))
         }
@@ -94,6 +94,12 @@ fn update(cursor: &mut Cursor<'_>, alone: bool) -> Result<Change, Unread> {
     }
     plain &= cursor.tokens.is_empty();
     Ok(Change::Update { table, set, filter, plain })
+}
+
+/// A LIMIT of the statement itself follows, not one of a query in it.
+fn is_limited(cursor: &mut Cursor<'_>) -> bool {
+    cursor.until(&["LIMIT"]);
+    cursor.at("LIMIT")
 }
 
 /// `a = 1` or `t.a = 1`; of `(a, b) = ...` the columns are known, the expressions are not, and the
