@@ -94,7 +94,7 @@ impl Judge<'_> {
                     let kinds: Vec<_> = clauses.iter().filter_map(|clause| unjudged::kind(&clause.change)).collect();
                     self.outcome.unjudged += usize::from(!kinds.is_empty());
                     let mut effects = Vec::new();
-                    self.outcome.unjudged_kinds.extend(kinds.into_iter().map(str::to_string));
+                    self.outcome.unjudged_kinds.extend(kinds);
                     for clause in in_order(clauses, catalog.dialect()) {
                         let effect = effect(&clause.change, catalog);
                         self.clause(index, clause, catalog, phase, effect.as_ref());

@@ -12,7 +12,10 @@ mod repeat;
 mod split;
 pub mod statement;
 
-pub use change::{Assignment, Change, Column, Conjunct, Constraint, ConstraintKind, Index, Name};
+pub use change::{
+    Assignment, Change, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated, Index,
+    Name, Object,
+};
 pub use dialect::Dialect;
 pub use repeat::{Unrepeatable, unrepeatable};
 pub use split::comments;

@@ -5,21 +5,46 @@ use crate::sql::Change;
 
 /// What a statement of this change is called where no rule judges it; `None` where one does, or where there is
 /// nothing to judge.
-pub(super) fn kind(change: &Change) -> Option<&str> {
-    Some(match change {
-        Change::Other { kind } if !is_harmless(kind) => kind,
-        Change::DropView { .. } => "DROP VIEW",
-        Change::DropFunction { .. } => "DROP FUNCTION",
-        Change::CreateTrigger { .. } => "CREATE TRIGGER",
-        Change::DropTrigger { .. } => "DROP TRIGGER",
-        Change::DropDefault { .. } => "ALTER COLUMN DROP DEFAULT",
-        _ => return None,
-    })
+pub(super) fn kind(change: &Change) -> Option<String> {
+    if is_judged(change) {
+        return None;
+    }
+    let words = change.words();
+    (!is_harmless(&words)).then_some(words)
+}
+
+/// Some rule looks at it, or it is new and nobody's yet.
+fn is_judged(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::CreateTable { .. }
+            | Change::DropTable { .. }
+            | Change::RenameTable { .. }
+            | Change::AddColumn { .. }
+            | Change::DropColumn { .. }
+            | Change::RenameColumn { .. }
+            | Change::ChangeType { .. }
+            | Change::SetNotNull { .. }
+            | Change::DropNotNull { .. }
+            | Change::SetDefault { .. }
+            | Change::AddConstraint { .. }
+            | Change::DropConstraint { .. }
+            | Change::ValidateConstraint { .. }
+            | Change::CreateIndex { .. }
+            | Change::DropIndex { .. }
+            | Change::Update { .. }
+            | Change::Delete { .. }
+            | Change::Insert { .. }
+            | Change::Begin
+            | Change::Commit
+            | Change::Rollback
+            | Change::Opaque { .. }
+    )
 }
 
 /// Whatever is not listed counts as not judged: a kind that we forgot is told, not lost.
-fn is_harmless(kind: &str) -> bool {
-    HARMLESS.iter().any(|known| kind.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
+fn is_harmless(words: &str) -> bool {
+    HARMLESS.iter().any(|known| words.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
 }
 
 /// The kinds that take no lock that the running version waits for, and take nothing away from it.
@@ -44,6 +69,7 @@ const HARMLESS: &[&str] = &[
     "CREATE EXTENSION",
     "CREATE FUNCTION",
     "CREATE LANGUAGE",
+    "CREATE MATERIALIZED VIEW",
     "CREATE OPERATOR",
     "CREATE PROCEDURE",
     "CREATE ROLE",

@@ -130,7 +130,8 @@ fn backfill<'a>(
 ) -> Result<Vec<(&'a Statement, Backfill, &'a [Conjunct])>> {
     let mut updates: Vec<(&Statement, Backfill, &[Conjunct])> = Vec::new();
     for statement in statements {
-        let [Clause { change: Change::Update { table, set, filter, plain }, .. }] = statement.clauses.as_slice() else {
+        let [Clause { change: Change::Update { table, set, filter, plain, .. }, .. }] = statement.clauses.as_slice()
+        else {
             statement.only_adds()?;
             steps.statement(Phase::Backfill, statement);
             continue;
@@ -321,11 +322,13 @@ impl Statement {
                 Change::Update { .. } => {
                     return Err(self.refused("this UPDATE shares its statement with something else; write it alone"));
                 }
-                Change::Other { kind } if !["DROP", "TRUNCATE"].contains(&first_word(kind).as_str()) => {}
+                Change::Other { kind } if !kind.starts_with("DROP") => {}
                 Change::DropTable { .. }
                 | Change::DropColumn { .. }
                 | Change::DropView { .. }
+                | Change::DropObject { .. }
                 | Change::Other { .. }
+                | Change::Truncate { .. }
                 | Change::RenameTable { .. }
                 | Change::RenameColumn { .. }
                 | Change::Delete { .. } => {
@@ -388,8 +391,8 @@ fn runnable(statement: &Statement, change: &Change, dialect: Dialect) -> Result<
         Change::Opaque { kind } => Err(statement
             .refused(format!("what this {kind} does is decided only when it runs"))
             .hint("write the statements out")),
-        Change::Other { kind } => match first_word(kind).as_str() {
-            "SAVEPOINT" | "RELEASE" => Err(statement.refused("the runner makes the transactions")),
+        other => match first_word(&other.words()).as_str() {
+            "SAVEPOINT" | "RELEASE" | "ROLLBACK" => Err(statement.refused("the runner makes the transactions")),
             word @ ("SET" | "RESET" | "USE" | "PRAGMA" | "ATTACH" | "DETACH" | "DISCARD" | "LISTEN" | "LOCK"
             | "PREPARE") => Err(statement
                 .refused(format!("{word} speaks to one session only, and a resumed run has another"))
@@ -399,7 +402,6 @@ fn runnable(statement: &Statement, change: &Change, dialect: Dialect) -> Result<
                 .hint("write it as SQL: INSERT for COPY")),
             _ => Ok(()),
         },
-        _ => Ok(()),
     }
 }
 

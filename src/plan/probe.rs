@@ -44,17 +44,17 @@ fn is_dml(change: &Change) -> bool {
 /// The statements that PostgreSQL and SQLite do not allow inside a transaction.
 fn refuses_transaction(sql: &str, clauses: &[Clause]) -> bool {
     clauses.iter().any(|clause| match &clause.change {
-        Change::CreateIndex { concurrently, .. } | Change::DropIndex { concurrently, .. } => *concurrently,
-        Change::Other { kind } => {
-            let kind = kind.to_ascii_uppercase();
+        Change::CreateIndex { concurrently, .. }
+        | Change::DropIndex { concurrently, .. }
+        | Change::DetachPartition { concurrently, .. } => *concurrently,
+        Change::Reindex { what, concurrently, .. } => *concurrently || ["DATABASE", "SYSTEM"].contains(&what.as_str()),
+        other => {
+            let kind = other.words();
             let words = |words: &[&str]| words.iter().any(|word| kind.starts_with(word));
             words(&["VACUUM", "ALTER SYSTEM", "CREATE DATABASE", "DROP DATABASE", "CREATE TABLESPACE"])
                 || words(&["DROP TABLESPACE", "CREATE SUBSCRIPTION", "DROP SUBSCRIPTION"])
                 || (words(&["REINDEX", "ALTER TABLE"]) && sql.to_ascii_uppercase().contains("CONCURRENTLY"))
-                || sql.to_ascii_uppercase().starts_with("REINDEX DATABASE")
-                || sql.to_ascii_uppercase().starts_with("REINDEX SYSTEM")
         }
-        _ => false,
     })
 }
 
@@ -89,12 +89,12 @@ fn after(change: &Change) -> After {
     };
     match change {
         Change::CreateTable { table, if_not_exists, .. } => After::Expect(vec![table_is(table, true)], *if_not_exists),
-        Change::DropTable { table, if_exists } => After::Expect(vec![table_is(table, false)], *if_exists),
+        Change::DropTable { table, if_exists, .. } => After::Expect(vec![table_is(table, false)], *if_exists),
         Change::RenameTable { table, to } => After::Expect(vec![table_is(to, true), table_is(table, false)], false),
         Change::AddColumn { table, column, if_not_exists } => {
             After::Expect(vec![column_is(table, &column.name, true)], *if_not_exists)
         }
-        Change::DropColumn { table, column, if_exists } => {
+        Change::DropColumn { table, column, if_exists, .. } => {
             After::Expect(vec![column_is(table, column, false)], *if_exists)
         }
         Change::RenameColumn { table, column, to } => {
@@ -107,7 +107,7 @@ fn after(change: &Change) -> After {
             ),
             None => After::Unknown,
         },
-        Change::DropConstraint { table, name } => After::Expect(
+        Change::DropConstraint { table, name, .. } => After::Expect(
             vec![Expectation::Constraint { table: table.clone(), constraint: name.clone(), exists: false }],
             false,
         ),
@@ -129,13 +129,13 @@ fn after(change: &Change) -> After {
         Change::CreateFunction { name, or_replace } => {
             After::Expect(vec![Expectation::Function { function: name.clone(), exists: true }], *or_replace)
         }
-        Change::DropFunction { name, if_exists } => {
+        Change::DropFunction { name, if_exists, .. } => {
             After::Expect(vec![Expectation::Function { function: name.clone(), exists: false }], *if_exists)
         }
-        Change::CreateView { view } => {
+        Change::CreateView { view, .. } => {
             After::Expect(vec![Expectation::View { view: view.clone(), exists: true }], false)
         }
-        Change::DropView { view, if_exists } => {
+        Change::DropView { view, if_exists, .. } => {
             After::Expect(vec![Expectation::View { view: view.clone(), exists: false }], *if_exists)
         }
         // A definition that is stated whole: a column whose nullability the statement does not change
@@ -146,14 +146,7 @@ fn after(change: &Change) -> After {
         | Change::SetDefault { .. }
         | Change::DropDefault { .. }
         | Change::ValidateConstraint { .. } => After::Repeat,
-        Change::Other { kind } if REPEATABLE.iter().any(|word| kind.starts_with(word)) => After::Repeat,
-        Change::Insert { .. }
-        | Change::Update { .. }
-        | Change::Delete { .. }
-        | Change::Begin
-        | Change::Commit
-        | Change::Rollback
-        | Change::Opaque { .. }
-        | Change::Other { .. } => After::Unknown,
+        other if REPEATABLE.iter().any(|word| other.words().starts_with(word)) => After::Repeat,
+        _ => After::Unknown,
     }
 }

@@ -121,8 +121,9 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 fn concerns(change: &Change) -> bool {
     match change {
         Change::Begin | Change::Commit => false,
-        Change::Other { kind } => kind.split_whitespace().next() != Some("SET"),
-        _ => true,
+        other => {
+            !["SET", "RESET", "SAVEPOINT", "RELEASE"].contains(&other.words().split(' ').next().unwrap_or_default())
+        }
     }
 }
 

@@ -133,7 +133,7 @@ impl Catalog {
         let Some(known) = self.table(table) else { return self.same(column, "id") };
         let alone = |columns: &[String]| matches!(columns, [only] if self.same(only, column));
         self.column(table, column).is_some_and(|column| column.primary_key || column.unique)
-            || known.indexes.iter().any(|index| index.unique && !index.partial && alone(&index.columns))
+            || known.indexes.iter().any(|index| index.unique && index.predicate.is_none() && alone(&index.columns))
             || known.constraints.iter().any(|constraint| match &constraint.kind {
                 ConstraintKind::Unique { columns } | ConstraintKind::PrimaryKey { columns } => alone(columns),
                 _ => false,
@@ -172,7 +172,7 @@ impl Catalog {
                 }
             }
             // A materialized view can have indexes, and a new one has no users yet.
-            Change::CreateView { view } if self.table(view).is_none() => self.create(view, &[], &[], &[]),
+            Change::CreateView { view, .. } if self.table(view).is_none() => self.create(view, &[], &[], &[]),
             Change::DropTable { table: name, .. } | Change::DropView { view: name, .. } => self.drop_table(name),
             Change::RenameTable { table, to } => self.rename_table(table, to),
             Change::CreateIndex { table, index, .. } => self.add_index(table, index),

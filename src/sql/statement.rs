@@ -20,6 +20,16 @@ pub struct Statement {
 pub struct Clause {
     pub range: Range<usize>,
     pub change: Change,
+    /// It stands in the body of a DO or of a function that the statement calls: a condition there may keep it from
+    /// running, a loop may repeat it.
+    pub in_body: bool,
+}
+
+impl Clause {
+    /// A clause of the statement itself.
+    pub fn new(range: Range<usize>, change: Change) -> Self {
+        Self { range, change, in_body: false }
+    }
 }
 
 /// Why a statement could not be read, and where.
@@ -69,7 +79,7 @@ fn parse(text: &str, piece: &Piece, dialect: Dialect) -> Result<Vec<Clause>, Unr
     }
     if piece.tokens[0].kind == Kind::Meta {
         let kind = piece.tokens[0].text(text).split_whitespace().next().unwrap_or_default().to_string();
-        return Ok(vec![Clause { range: piece.range.clone(), change: Change::Other { kind } }]);
+        return Ok(vec![Clause::new(piece.range.clone(), Change::Other { kind })]);
     }
     guard::guarded(text, piece, || match dialect {
         Dialect::Postgres => dialect::postgres::parse(text, piece),

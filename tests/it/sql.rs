@@ -14,16 +14,44 @@ const LITE: Dialect = Dialect::Sqlite;
 /// A change without what is absent: `AddColumn { table: t, column: Column { name: "c", data_type: "int" } }`.
 fn terse(change: &Change) -> String {
     let mut text = format!("{change:?}");
-    for field in ["name", "default", "references", "schema", "using_index", "using", "table"] {
+    for field in [
+        "name",
+        "default",
+        "references",
+        "schema",
+        "using_index",
+        "using",
+        "table",
+        "collation",
+        "generated",
+        "method",
+        "predicate",
+        "on_conflict",
+        "value",
+        "algorithm",
+        "lock",
+        "mode",
+        "labels",
+    ] {
         text = text.replace(&format!(", {field}: None"), "").replace(&format!(" {field}: None,"), "");
     }
-    let flags =
-        ["if_exists", "if_not_exists", "concurrently", "not_null", "primary_key", "unique", "check", "generated"];
-    for flag in flags.iter().chain(&["identity", "not_valid", "partial", "temporary", "or_replace", "limited", "plain"])
-    {
+    let flags = ["if_exists", "if_not_exists", "concurrently", "not_null", "primary_key", "unique", "check"];
+    for flag in flags.iter().chain(&[
+        "identity",
+        "not_valid",
+        "temporary",
+        "cascade",
+        "partitioned",
+        "materialized",
+        "query",
+        "local",
+        "or_replace",
+        "limited",
+        "plain",
+    ]) {
         text = text.replace(&format!(", {flag}: false"), "").replace(&format!("{flag}: true"), flag);
     }
-    for list in ["columns", "constraints", "indexes", "filter", "attributes"] {
+    for list in ["columns", "constraints", "indexes", "filter", "attributes", "columns_from", "reads"] {
         text = text.replace(&format!(", {list}: []"), "");
     }
     while let Some(at) = text.find("Name { name: ") {
@@ -65,7 +93,7 @@ fn each_action_is_a_clause_of_its_own() {
                 "ADD COLUMN note text NOT NULL",
                 r#"AddColumn { table: orders, column: Column { name: "note", data_type: "text", not_null } }"#,
             ),
-            ("DROP COLUMN Old CASCADE", r#"DropColumn { table: orders, column: "old" }"#),
+            ("DROP COLUMN Old CASCADE", r#"DropColumn { table: orders, column: "old", cascade }"#),
         ],
     );
     check(

@@ -4,7 +4,7 @@ use crate::sql::{Change, Dialect};
 
 pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>) -> Hit {
     let Change::AddColumn { table, column, .. } = change else { return None };
-    let filled = column.default.is_some() || column.generated || column.identity;
+    let filled = column.default.is_some() || column.generated.is_some() || column.identity;
     if !(column.not_null || column.primary_key) || filled || before.is_new(table) {
         return None;
     }

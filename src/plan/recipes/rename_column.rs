@@ -97,7 +97,7 @@ impl<'a> Rename<'a> {
             (*unique, "is unique"),
             (references.is_some(), "has a foreign key"),
             (*check, "has a CHECK"),
-            (*generated, "is generated"),
+            (generated.is_some(), "is generated"),
             (*identity, "is filled by the database itself"),
             (
                 self.dialect == Dialect::Sqlite && *not_null,
@@ -138,7 +138,7 @@ impl<'a> Rename<'a> {
         for index in &known.indexes {
             if !index.columns.iter().any(|column| self.is_mentioned(column)) {
                 // The condition of a partial index is not told: it may name the column.
-                if index.partial {
+                if index.predicate.is_some() {
                     return Err(self.refused("may stand in the condition of a partial index"));
                 }
                 continue;

@@ -55,7 +55,7 @@ fn copy(table: &Name) -> Effect {
 
 fn add_column(table: &Name, column: &Column) -> Effect {
     // MariaDB adds an inline CHECK instantly, MySQL copies; an inline REFERENCES is ignored by MySQL, MariaDB copies.
-    if column.identity || column.generated || column.check || column.references.is_some() {
+    if column.identity || column.generated.is_some() || column.check || column.references.is_some() {
         copy(table)
     } else if column.unique || column.primary_key {
         in_place(table).scanning(true)

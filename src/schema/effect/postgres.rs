@@ -2,7 +2,7 @@
 
 use super::{Blocks, Effect, Type};
 use crate::schema::Catalog;
-use crate::sql::{Change, Column, Constraint, ConstraintKind, Name};
+use crate::sql::{Change, Column, Constraint, ConstraintKind, Generated, Name};
 
 pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
     Some(match change {
@@ -24,7 +24,7 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
             });
             Effect::new(ACCESS_EXCLUSIVE, Blocks::ReadsAndWrites, std::iter::once(table.clone()).chain(targets))
         }
-        Change::ChangeType { table, column, to, using } => change_type(table, column, to, using.as_deref(), before),
+        Change::ChangeType { table, column, to, using, .. } => change_type(table, column, to, using.as_deref(), before),
         Change::SetNotNull { table, column } => {
             access_exclusive(table).scanning(!before.proves_not_null(table, column))
         }
@@ -55,7 +55,9 @@ fn share_update_exclusive(table: &Name) -> Effect {
 }
 
 fn add_column(table: &Name, column: &Column) -> Effect {
-    let rewrites = column.identity || column.generated || column.default.as_deref().is_some_and(is_volatile);
+    let rewrites = column.identity
+        || column.generated == Some(Generated::Stored)
+        || column.default.as_deref().is_some_and(is_volatile);
     // A foreign key on a column that is NULL everywhere has nothing to look up; a CHECK reads every row even so.
     let checks_key = column.references.is_some() && column.default.is_some();
     let scans = column.check || column.unique || column.primary_key || checks_key;
@@ -98,7 +100,7 @@ fn change_type(table: &Name, column: &str, to: &str, using: Option<&str>, before
     let is_column = |part: &str| known.columns.iter().any(|column| column.name == part);
     let rebuilt = known.indexes.iter().any(|index| {
         let involved = index.columns.iter().any(|part| part == column || (!is_column(part) && part.contains(column)));
-        index.partial || (involved && !index.columns.iter().all(|part| is_column(part)))
+        index.predicate.is_some() || (involved && !index.columns.iter().all(|part| is_column(part)))
     });
     effect.scanning(checked || rebuilt)
 }

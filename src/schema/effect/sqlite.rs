@@ -7,7 +7,9 @@ use crate::sql::{Change, ConstraintKind};
 pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
     let write_lock = Effect::new("the write lock", Blocks::Writes, []);
     Some(match change {
-        Change::AddColumn { column, .. } => write_lock.scanning(column.check || (column.generated && column.not_null)),
+        Change::AddColumn { column, .. } => {
+            write_lock.scanning(column.check || (column.generated.is_some() && column.not_null))
+        }
         Change::RenameColumn { .. } | Change::RenameTable { .. } | Change::DropNotNull { .. } => write_lock,
         Change::DropIndex { .. } | Change::CreateTrigger { .. } | Change::DropTrigger { .. } => write_lock,
         Change::DropTable { .. } => write_lock,

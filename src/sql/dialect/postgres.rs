@@ -60,13 +60,19 @@ fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Option<Vec<Clause>> {
         Stmt::CreateTableAs(it) => source.whole(table::create_as(it)),
         Stmt::SelectInto(it) => source.whole(table::select_into(it)),
         Stmt::DropTable(it) => {
-            let if_exists = it.if_exists().is_some();
-            source.each(it.table_name_refs(), |table| Change::DropTable { table, if_exists })
+            let (if_exists, cascade) = (it.if_exists().is_some(), source.cascades(it.syntax()));
+            source.each(it.table_name_refs(), |table| Change::DropTable { table, if_exists, cascade })
         }
         Stmt::CreateIndex(it) => source.whole(table::create_index(source, it)),
         Stmt::DropIndex(it) => {
             let (concurrently, if_exists) = (it.concurrently_token().is_some(), it.if_exists().is_some());
-            source.each(it.index_refs(), |name| Change::DropIndex { table: None, name, concurrently, if_exists })
+            source.each(it.index_refs(), |name| Change::DropIndex {
+                table: None,
+                name,
+                concurrently,
+                if_exists,
+                cascade: false,
+            })
         }
         Stmt::CreateTrigger(it) => source.whole(create_trigger(it)),
         Stmt::DropTrigger(it) => source.whole(drop_trigger(it)),
@@ -81,17 +87,35 @@ fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Option<Vec<Clause>> {
         Stmt::DropFunction(it) => drop_routines(source, it.syntax(), it.if_exists().is_some()),
         Stmt::DropProcedure(it) => drop_routines(source, it.syntax(), it.if_exists().is_some()),
         Stmt::DropRoutine(it) => drop_routines(source, it.syntax(), it.if_exists().is_some()),
-        Stmt::CreateView(it) => source.whole(it.view().map(|it| Change::CreateView { view: name_of(it.syntax()) })),
-        Stmt::CreateMaterializedView(it) => {
-            source.whole(it.view().map(|it| Change::CreateView { view: name_of(it.syntax()) }))
-        }
+        Stmt::CreateView(it) => source.whole(it.view().map(|it| Change::CreateView {
+            view: name_of(it.syntax()),
+            materialized: false,
+            or_replace: false,
+            reads: Vec::new(),
+        })),
+        Stmt::CreateMaterializedView(it) => source.whole(it.view().map(|it| Change::CreateView {
+            view: name_of(it.syntax()),
+            materialized: true,
+            or_replace: false,
+            reads: Vec::new(),
+        })),
         Stmt::DropView(it) => {
             let if_exists = it.if_exists().is_some();
-            source.each(it.view_refs(), |view| Change::DropView { view, if_exists })
+            source.each(it.view_refs(), |view| Change::DropView {
+                view,
+                materialized: false,
+                if_exists,
+                cascade: false,
+            })
         }
         Stmt::DropMaterializedView(it) => {
             let if_exists = it.if_exists().is_some();
-            source.each(it.view_refs(), |view| Change::DropView { view, if_exists })
+            source.each(it.view_refs(), |view| Change::DropView {
+                view,
+                materialized: false,
+                if_exists,
+                cascade: false,
+            })
         }
         Stmt::Update(it) => source.whole(query::update(source, it)),
         Stmt::Delete(it) => source.whole(query::delete(source, it)),
@@ -126,13 +150,13 @@ fn drop_routines(source: &Source<'_>, statement: &SyntaxNode, if_exists: bool) -
             SyntaxKind::FUNCTION_NAME_REF | SyntaxKind::PROCEDURE_NAME_REF | SyntaxKind::ROUTINE_NAME_REF
         )
     });
-    source.each_node(names, |name| Change::DropFunction { name, if_exists })
+    source.each_node(names, |name| Change::DropFunction { name, if_exists, cascade: false })
 }
 
 impl Source<'_> {
     /// One change that takes the whole statement.
     fn whole(&self, change: Option<Change>) -> Option<Vec<Clause>> {
-        Some(vec![Clause { range: self.piece.range.clone(), change: change? }])
+        Some(vec![Clause::new(self.piece.range.clone(), change?)])
     }
 
     /// A statement that is no change of ours is named.
@@ -186,6 +210,11 @@ impl Source<'_> {
             && !is(at.wrapping_sub(1), &["set", "add", "column", "exists"])
     }
 
+    /// Whether the last word of a node is CASCADE.
+    fn cascades(&self, node: &SyntaxNode) -> bool {
+        self.tokens(node).last().is_some_and(|token| token.is_word(self.file, "cascade"))
+    }
+
     fn kind(&self) -> String {
         clause::statement_kind(self.file, &self.piece.tokens)
     }
@@ -200,7 +229,7 @@ impl Source<'_> {
         nodes: impl Iterator<Item = SyntaxNode>,
         change: impl Fn(Name) -> Change,
     ) -> Option<Vec<Clause>> {
-        let clause = |node: SyntaxNode| Clause { range: self.range(&node), change: change(name_of(&node)) };
+        let clause = |node: SyntaxNode| Clause::new(self.range(&node), change(name_of(&node)));
         let mut clauses: Vec<Clause> = nodes.map(clause).collect();
         if let [only] = clauses.as_mut_slice() {
             only.range = self.piece.range.clone();

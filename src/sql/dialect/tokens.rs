@@ -62,7 +62,7 @@ struct Statement<'a> {
 impl<'a> Statement<'a> {
     /// One change that takes the whole statement.
     fn whole(&self, change: Change) -> Vec<Clause> {
-        range_of(self.all).map(|range| Clause { range, change }).into_iter().collect()
+        range_of(self.all).map(|range| Clause::new(range, change)).into_iter().collect()
     }
 
     fn kind(&self) -> String {
@@ -93,16 +93,21 @@ impl<'a> Statement<'a> {
         }
         cursor.eat("TEMPORARY");
         if cursor.eat("TABLE") {
-            return self.drop_each(|table, if_exists| Change::DropTable { table, if_exists });
+            return self.drop_each(|table, if_exists| Change::DropTable { table, if_exists, cascade: false });
         }
         if cursor.eat("VIEW") {
-            return self.drop_each(|view, if_exists| Change::DropView { view, if_exists });
+            return self.drop_each(|view, if_exists| Change::DropView {
+                view,
+                materialized: false,
+                if_exists,
+                cascade: false,
+            });
         }
         if cursor.eat("TRIGGER") {
             return self.drop_each(|name, if_exists| Change::DropTrigger { table: None, name: name.name, if_exists });
         }
         if cursor.eat("FUNCTION") || cursor.eat("PROCEDURE") {
-            return self.drop_each(|name, if_exists| Change::DropFunction { name, if_exists });
+            return self.drop_each(|name, if_exists| Change::DropFunction { name, if_exists, cascade: false });
         }
         const KNOWN: [&str; 9] =
             ["DATABASE", "SCHEMA", "EVENT", "USER", "ROLE", "SERVER", "SEQUENCE", "PACKAGE", "TABLESPACE"];
@@ -123,7 +128,7 @@ impl<'a> Statement<'a> {
             cursor.need_end()?;
             None
         };
-        Ok(self.whole(Change::DropIndex { table, name, concurrently: false, if_exists }))
+        Ok(self.whole(Change::DropIndex { table, name, concurrently: false, if_exists, cascade: false }))
     }
 
     /// `[IF EXISTS] a, b [CASCADE | RESTRICT]`.
@@ -135,7 +140,7 @@ impl<'a> Statement<'a> {
             let name = self.cursor.need_name("a name")?;
             let named = &before[..before.len() - self.cursor.tokens.len()];
             let range = range_of(named).unwrap_or_default();
-            clauses.push(Clause { range, change: change(name, if_exists) });
+            clauses.push(Clause::new(range, change(name, if_exists)));
             if !self.cursor.eat(",") {
                 break;
             }
@@ -162,7 +167,7 @@ impl<'a> Statement<'a> {
             let to = cursor.need_name("a table")?;
             cursor.need_end()?;
             let range = range_of(part).unwrap_or_default();
-            clauses.push(Clause { range, change: Change::RenameTable { table, to } });
+            clauses.push(Clause::new(range, Change::RenameTable { table, to }));
         }
         Ok(clauses)
     }

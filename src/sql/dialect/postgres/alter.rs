@@ -20,7 +20,7 @@ pub(super) fn table(
     let lower = |(at, action): (usize, &AlterTableAction)| {
         let change = lower(source, &table, action)?;
         let range = extent(source, action, actions.get(at + 1));
-        Some(Clause { change: with_unknown_attributes(source, &range, change), range })
+        Some(Clause::new(range.clone(), with_unknown_attributes(source, &range, change)))
     };
     actions.iter().enumerate().map(lower).collect()
 }
@@ -59,6 +59,7 @@ fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option
             table,
             column: identifier(it.column_name_ref()?.syntax()),
             if_exists: it.if_exists().is_some(),
+            cascade: source.cascades(action.syntax()),
         },
         AlterTableAction::RenameColumn(it) => Change::RenameColumn {
             table,
@@ -76,9 +77,12 @@ fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option
         AlterTableAction::AddConstraint(it) => {
             Change::AddConstraint { table, constraint: table::constraint(source, &it.constraint()?)? }
         }
-        AlterTableAction::DropConstraint(it) => {
-            Change::DropConstraint { table, name: name_of(it.constraint_name_ref()?.syntax()).name }
-        }
+        AlterTableAction::DropConstraint(it) => Change::DropConstraint {
+            table,
+            name: name_of(it.constraint_name_ref()?.syntax()).name,
+            if_exists: it.if_exists().is_some(),
+            cascade: source.cascades(action.syntax()),
+        },
         AlterTableAction::ValidateConstraint(it) => {
             Change::ValidateConstraint { table, name: name_of(it.constraint_name_ref()?.syntax()).name }
         }
@@ -98,6 +102,7 @@ fn alter_column(
             table,
             column,
             to: table::type_text(source, &it.ty()?),
+            collation: None,
             using: it.using_expr().and_then(|it| it.expr()).map(|it| source.text(it.syntax())),
         },
         AlterColumnOption::SetNotNull(_) => Change::SetNotNull { table, column },

@@ -18,7 +18,7 @@ pub(super) fn in_with(source: &Source<'_>, statement: &ast::Stmt) -> Vec<Clause>
             if let Change::Update { plain, .. } = &mut change {
                 *plain = false;
             }
-            Some(Clause { range: source.range(&node), change })
+            Some(Clause::new(source.range(&node), change))
         })
         .collect()
 }
@@ -67,7 +67,7 @@ pub(super) fn update(source: &Source<'_>, it: &ast::Update) -> Option<Change> {
         }
         None => Vec::new(),
     };
-    Some(Change::Update { table: name_of(relation.syntax()), set, filter, plain })
+    Some(Change::Update { table: name_of(relation.syntax()), set, filter, limited: false, plain })
 }
 
 /// `(a, b) = (1, 2)`; from a query or a row of other length the columns are known, the expressions
@@ -98,5 +98,10 @@ pub(super) fn delete(source: &Source<'_>, it: &ast::Delete) -> Option<Change> {
 }
 
 pub(super) fn insert(it: &ast::Insert) -> Option<Change> {
-    Some(Change::Insert { table: name_of(it.relation_name_ref()?.syntax()) })
+    Some(Change::Insert {
+        table: name_of(it.relation_name_ref()?.syntax()),
+        columns: Vec::new(),
+        query: false,
+        on_conflict: None,
+    })
 }

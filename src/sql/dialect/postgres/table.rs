@@ -4,7 +4,7 @@ use squawk_syntax::ast::{self, AstNode, Constraint as Tree};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::{Source, identifier, name_of};
-use crate::sql::change::{Change, Column, Constraint, ConstraintKind, Index};
+use crate::sql::change::{Change, Column, Constraint, ConstraintKind, Generated, Index};
 use crate::sql::dialect::clause;
 
 pub(super) fn create(source: &Source<'_>, it: &ast::CreateTable) -> Option<Change> {
@@ -25,6 +25,8 @@ pub(super) fn create(source: &Source<'_>, it: &ast::CreateTable) -> Option<Chang
         columns,
         constraints,
         indexes: Vec::new(),
+        columns_from: Vec::new(),
+        partitioned: false,
         temporary: is_temporary(it.persistence()),
         if_not_exists: it.if_not_exists().is_some(),
     })
@@ -37,6 +39,8 @@ pub(super) fn create_as(it: &ast::CreateTableAs) -> Option<Change> {
         columns: Vec::new(),
         constraints: Vec::new(),
         indexes: Vec::new(),
+        columns_from: Vec::new(),
+        partitioned: false,
         temporary: is_temporary(it.persistence()),
         if_not_exists: it.if_not_exists().is_some(),
     })
@@ -50,6 +54,8 @@ pub(super) fn select_into(it: &ast::SelectInto) -> Option<Change> {
         columns: Vec::new(),
         constraints: Vec::new(),
         indexes: Vec::new(),
+        columns_from: Vec::new(),
+        partitioned: false,
         temporary,
         if_not_exists: false,
     })
@@ -90,7 +96,7 @@ fn column(source: &Source<'_>, node: &SyntaxNode, name: String, ty: Option<ast::
                     column.identity = true;
                     column.not_null = true;
                 }
-                _ => column.generated = true,
+                _ => column.generated = Some(Generated::Stored),
             },
             Tree::NullConstraint(_) | Tree::ExcludeConstraint(_) | Tree::ForeignKeyConstraint(_) => {}
         }
@@ -158,7 +164,8 @@ pub(super) fn create_index(source: &Source<'_>, it: &ast::CreateIndex) -> Option
         name: it.index().map(|it| name_of(it.syntax()).name),
         columns,
         unique: it.unique_token().is_some(),
-        partial: it.where_clause().is_some(),
+        method: it.using_method().and_then(|it| it.access_method_ref()).map(|it| identifier(it.syntax())),
+        predicate: it.where_clause().and_then(|it| it.expr()).map(|it| source.text(it.syntax())),
         plain: it.using_method().is_none()
             && it.index_include_clause().is_none()
             && it.nulls_distinct_option().is_none()

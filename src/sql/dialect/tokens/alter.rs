@@ -113,7 +113,7 @@ fn action(statement: &Statement<'_>, table: &Name, tokens: &[Token], clauses: &m
         {
             *kind = clause::action_kind(cursor.source, tokens);
         }
-        clauses.push(Clause { range: range.clone(), change });
+        clauses.push(Clause::new(range.clone(), change));
     }
     Ok(())
 }
@@ -203,7 +203,7 @@ fn add_columns(
             Change::AddColumn { table: table.clone(), column, if_not_exists: false }
         };
         item.need_end()?;
-        clauses.push(Clause { range, change });
+        clauses.push(Clause::new(range, change));
     }
     Ok(())
 }
@@ -244,25 +244,30 @@ fn drop(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Resu
         }
         if cursor.eat("PRIMARY KEY") {
             // The name that MySQL gives to every primary key.
-            return Ok(Change::DropConstraint { table, name: "PRIMARY".into() });
+            return Ok(Change::DropConstraint { table, name: "PRIMARY".into(), if_exists: false, cascade: false });
         }
         if cursor.eat("INDEX") || cursor.eat("KEY") {
             let if_exists = cursor.eat("IF EXISTS");
             let name = Name::plain(cursor.need_identifier("an index")?);
-            return Ok(Change::DropIndex { table: Some(table), name, concurrently: false, if_exists });
+            return Ok(Change::DropIndex { table: Some(table), name, concurrently: false, if_exists, cascade: false });
         }
     }
     if cursor.eat("CONSTRAINT")
         || statement.dialect == Dialect::Mysql && (cursor.eat("FOREIGN KEY") || cursor.eat("CHECK"))
     {
         cursor.eat("IF EXISTS");
-        return Ok(Change::DropConstraint { table, name: cursor.need_identifier("a constraint's name")? });
+        return Ok(Change::DropConstraint {
+            table,
+            name: cursor.need_identifier("a constraint's name")?,
+            if_exists: false,
+            cascade: false,
+        });
     }
     cursor.eat("COLUMN");
     let if_exists = statement.dialect == Dialect::Mysql && cursor.eat("IF EXISTS");
     let column = cursor.need_identifier("a column")?;
     let _ = cursor.eat("CASCADE") || cursor.eat("RESTRICT");
-    Ok(Change::DropColumn { table, column, if_exists })
+    Ok(Change::DropColumn { table, column, if_exists, cascade: false })
 }
 
 fn rename(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
@@ -341,8 +346,13 @@ fn redefine(statement: &Statement<'_>, table: &Name, cursor: &mut Cursor<'_>) ->
 fn as_changes(table: &Name, column: Column) -> Vec<Change> {
     let table = || table.clone();
     let name = || column.name.clone();
-    let mut changes =
-        vec![Change::ChangeType { table: table(), column: name(), to: column.data_type.clone(), using: None }];
+    let mut changes = vec![Change::ChangeType {
+        table: table(),
+        column: name(),
+        to: column.data_type.clone(),
+        collation: None,
+        using: None,
+    }];
     changes.push(match column.not_null {
         true => Change::SetNotNull { table: table(), column: name() },
         false => Change::DropNotNull { table: table(), column: name() },

@@ -2,7 +2,7 @@
 
 use super::Statement;
 use crate::sql::Dialect;
-use crate::sql::change::Column;
+use crate::sql::change::{Column, Generated};
 use crate::sql::dialect::clause;
 use crate::sql::dialect::cursor::Cursor;
 use crate::sql::dialect::filter::text_of;
@@ -102,8 +102,9 @@ fn attribute(statement: &Statement<'_>, cursor: &mut Cursor<'_>, column: &mut Co
         }
     } else if cursor.eat("GENERATED ALWAYS AS") || cursor.eat("AS") {
         statement.expression(cursor.need_group()?)?;
-        column.generated = true;
-        let _ = cursor.eat("STORED") || cursor.eat("VIRTUAL") || cursor.eat("PERSISTENT");
+        let stored = cursor.eat("STORED") || cursor.eat("PERSISTENT");
+        cursor.eat("VIRTUAL");
+        column.generated = Some(if stored { Generated::Stored } else { Generated::Virtual });
     } else {
         let start = cursor.tokens;
         let taken = plain_attribute(statement.dialect, cursor);

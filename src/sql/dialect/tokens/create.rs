@@ -6,6 +6,7 @@ use super::key::{self, Key};
 use crate::sql::Dialect;
 use crate::sql::change::{Change, Index, Name};
 use crate::sql::dialect::cursor::Cursor;
+use crate::sql::dialect::filter::text_of;
 use crate::sql::dialect::sqlparser;
 use crate::sql::statement::{Clause, Unread};
 
@@ -130,10 +131,19 @@ fn table(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
     let mut clauses = Vec::new();
     if modifiers.or_replace {
         // MariaDB drops the table that is there.
-        clauses.extend(statement.whole(Change::DropTable { table: table.clone(), if_exists: true }));
+        clauses.extend(statement.whole(Change::DropTable { table: table.clone(), if_exists: true, cascade: false }));
     }
     let temporary = modifiers.temporary;
-    let create = Change::CreateTable { table, columns, constraints, indexes, temporary, if_not_exists };
+    let create = Change::CreateTable {
+        table,
+        columns,
+        constraints,
+        indexes,
+        columns_from: Vec::new(),
+        partitioned: false,
+        temporary,
+        if_not_exists,
+    };
     clauses.extend(statement.whole(create));
     Ok(clauses)
 }
@@ -155,6 +165,8 @@ fn virtual_table(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
         columns: Vec::new(),
         constraints: Vec::new(),
         indexes: Vec::new(),
+        columns_from: Vec::new(),
+        partitioned: false,
         temporary: false,
         if_not_exists,
     }))
@@ -174,9 +186,10 @@ fn index(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
     let mut plain = !modifiers.special && key::names_alone(&cursor);
     let columns = key::columns(&statement, &mut cursor)?;
     plain &= cursor.tokens.is_empty();
-    let partial = statement.dialect == Dialect::Sqlite && cursor.eat("WHERE");
-    if partial {
+    let mut predicate = None;
+    if statement.dialect == Dialect::Sqlite && cursor.eat("WHERE") {
         statement.expression(cursor.tokens)?;
+        predicate = text_of(cursor.source, cursor.tokens);
     } else if statement.dialect == Dialect::Mysql {
         key::index_options(&mut cursor);
         let _ = cursor.eat("WAIT") && cursor.bump().is_some() || cursor.eat("NOWAIT");
@@ -185,7 +198,7 @@ fn index(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
         cursor.need_end()?;
     }
     statement.cursor = cursor;
-    let index = Index { name: Some(name.name), columns, unique: modifiers.unique, partial, plain };
+    let index = Index { name: Some(name.name), columns, unique: modifiers.unique, method: None, predicate, plain };
     Ok(statement.whole(Change::CreateIndex { table, index, concurrently: false, if_not_exists }))
 }
 
@@ -208,5 +221,5 @@ fn view(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
     cursor.need("AS")?;
     let query = cursor.until(&["WITH CHECK OPTION", "WITH CASCADED CHECK", "WITH LOCAL CHECK"]);
     sqlparser::statement(cursor.source, query, statement.dialect)?;
-    Ok(statement.whole(Change::CreateView { view }))
+    Ok(statement.whole(Change::CreateView { view, materialized: false, or_replace: false, reads: Vec::new() }))
 }

@@ -48,7 +48,7 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
         "INSERT" | "REPLACE" => {
             cursor.eat("INTO");
             let table = cursor.need_name("a table")?;
-            Ok(statement.whole(Change::Insert { table }))
+            Ok(statement.whole(Change::Insert { table, columns: Vec::new(), query: false, on_conflict: None }))
         }
         _ => Ok(statement.other()),
     }
@@ -93,7 +93,7 @@ fn update(cursor: &mut Cursor<'_>, alone: bool) -> Result<Change, Unread> {
         filter = filter::conjuncts(cursor.source, condition, &set);
     }
     plain &= cursor.tokens.is_empty();
-    Ok(Change::Update { table, set, filter, plain })
+    Ok(Change::Update { table, set, filter, limited: false, plain })
 }
 
 /// A LIMIT of the statement itself follows, not one of a query in it.

@@ -85,7 +85,7 @@ fn unique_or_index(
         let kind = ConstraintKind::Unique { columns };
         return Ok(Key::Constraint(Constraint { name, kind, not_valid: false, using_index: None }));
     }
-    Ok(Key::Index(Index { name, columns, unique, partial: false, plain }))
+    Ok(Key::Index(Index { name, columns, unique, method: None, predicate: None, plain }))
 }
 
 /// `[IF NOT EXISTS] [name] [USING BTREE]`.
