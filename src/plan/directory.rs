@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::probe::probe;
 use super::{Action, Backfill, Phase, Plan, PlanFile, Probe, Settings, Step, Verify};
 use crate::error::{Error, Result, closest};
-use crate::sql::{self, Change, Clause, Conjunct, Dialect, Unrepeatable};
+use crate::sql::{self, Change, Clause, Conjunct, Dialect, Object, Unrepeatable};
 use group::Unit;
 
 /// The files of a phased change; the digest covers those that are there, in this order.
@@ -322,13 +322,18 @@ impl Statement {
                 Change::Update { .. } => {
                     return Err(self.refused("this UPDATE shares its statement with something else; write it alone"));
                 }
-                Change::Other { kind } if !kind.starts_with("DROP") => {}
+                Change::Other { kind } if !["DROP", "TRUNCATE"].contains(&first_word(kind).as_str()) => {}
+                Change::RenameObject { object: Object::Index | Object::Constraint, .. } => {}
                 Change::DropTable { .. }
                 | Change::DropColumn { .. }
                 | Change::DropView { .. }
                 | Change::DropObject { .. }
                 | Change::Other { .. }
                 | Change::Truncate { .. }
+                | Change::RenameLabel { .. }
+                | Change::RenameObject { .. }
+                | Change::MoveToSchema { .. }
+                | Change::Revoke { .. }
                 | Change::RenameTable { .. }
                 | Change::RenameColumn { .. }
                 | Change::Delete { .. } => {
@@ -368,8 +373,8 @@ impl File {
             })?;
             let sql = self.text[statement.range].to_string();
             let statement = Statement { file: self.name, path: self.path.clone(), line, sql, clauses };
-            for Clause { change, .. } in &statement.clauses {
-                runnable(&statement, change, dialect)?;
+            for clause in &statement.clauses {
+                runnable(&statement, clause, dialect)?;
             }
             statements.push(statement);
         }
@@ -381,8 +386,13 @@ impl File {
 }
 
 /// Refuses what cannot be a step of its own.
-fn runnable(statement: &Statement, change: &Change, dialect: Dialect) -> Result<()> {
-    match change {
+fn runnable(statement: &Statement, clause: &Clause, dialect: Dialect) -> Result<()> {
+    if clause.in_body {
+        return Err(statement
+            .refused("what stands in a body is done or not when it runs")
+            .hint("write the statements out"));
+    }
+    match &clause.change {
         Change::Begin | Change::Commit if group::allowed(statement, dialect) => Ok(()),
         Change::Begin | Change::Commit | Change::Rollback => Err(statement
             .refused("the runner makes the transactions")
