@@ -2,5 +2,6 @@
 
 pub mod layout;
 pub mod migration;
+pub mod since;
 
 pub use migration::{History, Irregular, Migration, Phase};

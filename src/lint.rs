@@ -26,8 +26,13 @@ use rules::Rule;
 pub struct Outcome {
     /// In the order of the files and of the text.
     pub findings: Vec<Finding>,
+    /// Files that were judged, and their statements.
     pub files: usize,
     pub statements: usize,
+    /// Files that only told what the schema was.
+    pub replayed: usize,
+    /// Their statements that could not be read: what these did to the schema is not known.
+    pub replayed_unreadable: usize,
     /// Statements that could not be read: each is a finding too, unless a comment allows it.
     pub unreadable: usize,
     /// Statements that no rule looks at although they can lock or change what the running version uses.
@@ -47,10 +52,15 @@ pub struct Outcome {
 pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
     let severities = severities(settings)?;
     let mut catalog = Catalog::new(history.dialect);
-    let mut outcome = Outcome { files: history.files(), ..Outcome::default() };
+    let mut outcome =
+        Outcome { files: history.judged_files(), replayed: history.replayed_files(), ..Outcome::default() };
     for (index, migration) in history.migrations.iter().enumerate() {
         if migration.starts_anew {
             catalog = Catalog::new(history.dialect);
+        }
+        if migration.replayed {
+            outcome.replayed_unreadable += replay(migration, index + 1, &mut catalog);
+            continue;
         }
         let judge = Judge { migration, severities: &severities, findings: Vec::new(), outcome: &mut outcome };
         judge.migration(index + 1, &mut catalog);
@@ -71,6 +81,22 @@ fn severities(settings: &Settings) -> Result<Vec<Option<Severity>>> {
     Ok(rules::all().iter().map(severity).collect())
 }
 
+/// Carries a migration over into the catalog and returns how many of its statements could not be read.
+fn replay(migration: &Migration, number: usize, catalog: &mut Catalog) -> usize {
+    let dialect = catalog.dialect();
+    catalog.enter(number, changes(migration));
+    for clauses in migration.statements.iter().filter_map(|statement| statement.parsed.as_ref().ok()) {
+        for clause in in_order(clauses, dialect) {
+            catalog.apply(&clause.change);
+        }
+    }
+    migration.statements.iter().filter(|statement| statement.parsed.is_err()).count()
+}
+
+fn changes(migration: &Migration) -> impl Iterator<Item = &Change> {
+    migration.statements.iter().flat_map(|statement| statement.parsed.iter().flatten()).map(|clause| &clause.change)
+}
+
 /// Judges one migration.
 struct Judge<'a> {
     migration: &'a Migration,
@@ -85,8 +111,7 @@ impl Judge<'_> {
         let migration = self.migration;
         let comments = suppression::read(migration, catalog.dialect());
         let phase = migration.phase.or(comments.phase);
-        let changes = migration.statements.iter().flat_map(|statement| statement.parsed.iter().flatten());
-        catalog.enter(number, changes.map(|clause| &clause.change));
+        catalog.enter(number, changes(migration));
         for (index, statement) in migration.statements.iter().enumerate() {
             self.outcome.statements += 1;
             match &statement.parsed {

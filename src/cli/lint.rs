@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{Context, Format};
 use crate::error::{Error, Result, exit_code};
 use crate::history::layout::{self, Choice, Layout};
+use crate::history::since;
 use crate::lint::{Severity, lint};
 use crate::report;
 use crate::settings::{Settings, resolve_url};
@@ -23,6 +24,11 @@ pub struct Args {
     /// Which tool's files they are
     #[arg(long, value_name = "LAYOUT", help = layout_help())]
     layout: Option<String>,
+
+    /// Judge only what is new: what comes after the migration of this path or version, or what has changed since
+    /// the revision of git; the rest is replayed to know its tables
+    #[arg(long, value_name = "REV|VERSION|PATH")]
+    since: Option<String>,
 
     /// Take the dialect from this URL, or from `env:NAME`; no connection is made
     #[arg(long, value_name = "URL", env = "LOCKKEEPER_DATABASE_URL", hide_env_values = true)]
@@ -49,12 +55,15 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if paths.iter().any(|path| path.as_os_str() == "-") {
         return Err(Error::input("lint does not read standard input").hint("give the path of a file or a directory"));
     }
-    let history = layout::read(paths, choice).map_err(|error| {
+    let mut history = layout::read(paths, choice).map_err(|error| {
         if args.paths.is_empty() && !paths.iter().all(|path| path.exists()) {
             return error.hint("without PATHS, `migrations` in lockkeeper.toml is read, or the directory `migrations`");
         }
         error
     })?;
+    if let Some(word) = &args.since {
+        since::narrow(&mut history, word)?;
+    }
     let outcome = lint(&history, &settings)?;
     for error in &history.unreadable {
         context.say(&super::describe(error));

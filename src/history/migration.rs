@@ -45,6 +45,8 @@ pub struct Migration {
     pub in_transaction: bool,
     /// It begins a sequence of its own: what stands before it says nothing about its database.
     pub starts_anew: bool,
+    /// It only tells what the schema was: it raises no findings.
+    pub replayed: bool,
     /// What is wrong with its version.
     pub irregular: Vec<Irregular>,
     pub statements: Vec<Statement>,
@@ -69,6 +71,7 @@ impl Migration {
             phase: None,
             in_transaction: false,
             starts_anew: false,
+            replayed: false,
             irregular: Vec::new(),
             statements,
         }
@@ -96,8 +99,17 @@ pub struct History {
 }
 
 impl History {
-    /// How many files the migrations come from.
-    pub fn files(&self) -> usize {
-        self.migrations.chunk_by(|a, b| a.path == b.path).count()
+    /// How many files the migrations that are judged come from.
+    pub fn judged_files(&self) -> usize {
+        self.files().filter(|file| file.iter().any(|migration| !migration.replayed)).count()
+    }
+
+    /// How many files are only replayed.
+    pub fn replayed_files(&self) -> usize {
+        self.files().filter(|file| file.iter().all(|migration| migration.replayed)).count()
+    }
+
+    fn files(&self) -> impl Iterator<Item = &[Migration]> {
+        self.migrations.chunk_by(|a, b| a.path == b.path)
     }
 }

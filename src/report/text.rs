@@ -64,6 +64,12 @@ fn summary(history: &History, outcome: &Outcome) -> String {
         }
     };
     text += &format!(" in {}, {}", count(outcome.files, "file"), count(outcome.statements, "statement"));
+    if outcome.replayed > 0 {
+        text += &format!("; replayed: {}", count(outcome.replayed, "file"));
+    }
+    if outcome.replayed_unreadable > 0 {
+        text += &format!(", of which {} could not be read", count(outcome.replayed_unreadable, "statement"));
+    }
     if outcome.suppressed > 0 {
         text += &format!("; {} suppressed", count(outcome.suppressed, "finding"));
     }

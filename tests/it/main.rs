@@ -20,6 +20,7 @@ mod rights;
 mod rules;
 mod run;
 mod servers;
+mod since;
 mod sql;
 mod temporary;
 mod tidy;
