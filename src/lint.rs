@@ -119,6 +119,7 @@ impl Judge<'_> {
                     let kinds: Vec<_> = clauses.iter().filter_map(|clause| unjudged::kind(&clause.change)).collect();
                     self.outcome.unjudged += usize::from(!kinds.is_empty());
                     let mut effects = Vec::new();
+                    let before = self.findings.len();
                     self.outcome.unjudged_kinds.extend(kinds);
                     for clause in in_order(clauses, catalog.dialect()) {
                         let effect = effect(&clause.change, catalog);
@@ -127,7 +128,7 @@ impl Judge<'_> {
                         catalog.apply(&clause.change);
                     }
                     if catalog.dialect() == Dialect::Mysql {
-                        self.one_lock(index, &effects);
+                        self.one_lock(before, &effects);
                     }
                 }
                 Err(unread) => {
@@ -203,15 +204,15 @@ impl Judge<'_> {
         }
     }
 
-    /// MySQL carries out all actions of an ALTER TABLE in one way, the dearest that one of them needs.
-    fn one_lock(&mut self, statement: usize, effects: &[Effect]) {
+    /// MySQL carries out all actions of an ALTER TABLE in one way, the dearest that one of them needs. Its
+    /// findings begin at `first_finding`.
+    fn one_lock(&mut self, first_finding: usize, effects: &[Effect]) {
         let Some(first) = effects.first() else { return };
         if effects.iter().any(|effect| effect.tables != first.tables) {
             return;
         }
         let dearest = effects.iter().max_by_key(|effect| (effect.blocks_for_long(), effect.rewrites, effect.scans));
-        let findings = self.findings.iter_mut().filter(|(of, finding)| *of == statement && finding.lock.is_some());
-        for (_, finding) in findings {
+        for (_, finding) in self.findings[first_finding..].iter_mut().filter(|(_, finding)| finding.lock.is_some()) {
             finding.lock = dearest.map(Effect::sentence);
         }
     }

@@ -2,6 +2,7 @@
 //! and `-- lockkeeper: phase=contract` for a whole migration, before its first statement. What we cannot make
 //! sense of is a finding.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::rules;
@@ -14,6 +15,8 @@ use crate::sql::{self, Dialect, Statement};
 pub(super) struct Comments {
     pub(super) phase: Option<Phase>,
     allowances: Vec<Allowance>,
+    /// Which of them are for a statement and a rule.
+    by_statement: BTreeMap<(usize, &'static str), Vec<usize>>,
     complaints: Vec<Complaint>,
 }
 
@@ -39,17 +42,45 @@ struct Allowance {
 /// Reads all comments of a migration.
 pub(super) fn read(migration: &Migration, dialect: Dialect) -> Comments {
     let mut comments = Comments::default();
+    let mut file = None;
     for part in &migration.parts {
         let text = &migration.text[part.clone()];
         // Most files do not speak to us: they need not be cut a second time.
         if text.as_bytes().windows(NAME.len()).any(|word| word.eq_ignore_ascii_case(NAME.as_bytes())) {
+            let file = file.get_or_insert_with(|| File::new(migration));
             for range in sql::comments(text, dialect) {
-                let range = range.start + part.start..range.end + part.start;
-                comments.read(&migration.text, range, &migration.statements);
+                comments.read(range.start + part.start..range.end + part.start, file);
             }
         }
     }
     comments
+}
+
+/// The file that the comments stand in.
+struct File<'a> {
+    text: &'a str,
+    statements: &'a [Statement],
+    line_ends: Vec<usize>,
+}
+
+impl<'a> File<'a> {
+    fn new(migration: &'a Migration) -> Self {
+        let text = &*migration.text;
+        let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        Self { text, statements: &migration.statements, line_ends }
+    }
+
+    /// The statement that a comment belongs to: the one around it, the one that ends on its line, or the next.
+    fn statement_of(&self, comment: &Range<usize>) -> Option<usize> {
+        let next = self.statements.partition_point(|statement| statement.range.end <= comment.start);
+        if let Some(previous) = next.checked_sub(1) {
+            let line = |offset: usize| self.line_ends.partition_point(|end| *end < offset);
+            if line(self.statements[previous].range.end) == line(comment.start) {
+                return Some(previous);
+            }
+        }
+        (next < self.statements.len()).then_some(next)
+    }
 }
 
 const NAME: &str = "lockkeeper";
@@ -57,15 +88,13 @@ const ADDRESS: &str = "lockkeeper:";
 
 impl Comments {
     /// Whether a comment allows this rule's finding on this statement.
-    pub(super) fn allow(&mut self, rule: &str, statement: usize) -> bool {
-        let mut allowed = false;
-        for allowance in &mut self.allowances {
-            if allowance.rule == rule && allowance.statement == Some(statement) {
-                allowance.used = true;
-                allowed = true;
-            }
+    pub(super) fn allow(&mut self, rule: &'static str, statement: usize) -> bool {
+        let Some(allowing) = self.by_statement.get_mut(&(statement, rule)) else { return false };
+        // The next finding need not mark them again.
+        for allowance in std::mem::take(allowing) {
+            self.allowances[allowance].used = true;
         }
-        allowed
+        true
     }
 
     /// What is wrong with the comments, once all findings have asked for leave. A rule that is off finds
@@ -84,8 +113,9 @@ impl Comments {
         self.complaints.into_iter().chain(unused).collect()
     }
 
-    fn read(&mut self, text: &str, range: Range<usize>, statements: &[Statement]) {
-        let comment = text[range.clone()].trim_start_matches(['-', '#', '/', '*']).trim_end_matches(['*', '/']).trim();
+    fn read(&mut self, range: Range<usize>, file: &File<'_>) {
+        let comment =
+            file.text[range.clone()].trim_start_matches(['-', '#', '/', '*']).trim_end_matches(['*', '/']).trim();
         let Some(directive) = comment.strip_prefix(ADDRESS).map(str::trim) else {
             if is_meant_for_us(comment) {
                 let message = "this has no effect: a comment to us begins with `lockkeeper:`, in lower case".into();
@@ -95,10 +125,10 @@ impl Comments {
             return;
         };
         if let Some(phase) = directive.strip_prefix("phase=") {
-            let first = statements.first().map_or(usize::MAX, |statement| statement.range.start);
+            let first = file.statements.first().map_or(usize::MAX, |statement| statement.range.start);
             self.read_phase(phase, &range, range.end <= first);
         } else if let Some(allowed) = directive.strip_prefix("allow ") {
-            self.read_allow(allowed, text, &range, statements);
+            self.read_allow(allowed, &range, file);
         } else {
             let word = directive.split([' ', '=', ':']).next().unwrap_or_default();
             let message = format!("`{directive}` says nothing that we know");
@@ -125,7 +155,7 @@ impl Comments {
         }
     }
 
-    fn read_allow(&mut self, allowed: &str, text: &str, range: &Range<usize>, statements: &[Statement]) {
+    fn read_allow(&mut self, allowed: &str, range: &Range<usize>, file: &File<'_>) {
         let (ids, reason) = allowed.split_once(':').unwrap_or((allowed, ""));
         if reason.trim().is_empty() {
             let message = "without a reason nothing is suppressed".into();
@@ -135,7 +165,10 @@ impl Comments {
         for id in ids.split(',').map(str::trim) {
             match rules::all().iter().find(|rule| rule.id == id) {
                 Some(rule) if !reason.trim().is_empty() => {
-                    let statement = statement_of(range, text, statements);
+                    let statement = file.statement_of(range);
+                    if let Some(statement) = statement {
+                        self.by_statement.entry((statement, rule.id)).or_default().push(self.allowances.len());
+                    }
                     self.allowances.push(Allowance { rule: rule.id, statement, range: range.clone(), used: false });
                 }
                 Some(_) => {}
@@ -166,15 +199,4 @@ fn did_you_mean(word: &str, known: &[&'static str]) -> String {
         None if known.len() > 3 => "`lockkeeper rules` lists them".into(),
         None => format!("we know {}", known.join(", ")),
     }
-}
-
-/// The statement that a comment belongs to: the one around it, the one that ends on its line, or the next.
-fn statement_of(comment: &Range<usize>, text: &str, statements: &[Statement]) -> Option<usize> {
-    let next = statements.partition_point(|statement| statement.range.end <= comment.start);
-    if let Some(previous) = next.checked_sub(1)
-        && !text[statements[previous].range.end..comment.start].contains('\n')
-    {
-        return Some(previous);
-    }
-    (next < statements.len()).then_some(next)
 }

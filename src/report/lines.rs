@@ -5,20 +5,63 @@
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
     pub(super) text: &'a str,
-    starts: Vec<usize>,
+    anchors: Vec<Anchor>,
 }
+
+/// A place from which others are counted: a line's beginning, and in a long line every so often.
+#[derive(Debug)]
+struct Anchor {
+    offset: usize,
+    line: usize,
+    column: usize,
+}
+
+/// Bytes of one line between two anchors.
+const STRIDE: usize = 4096;
 
 impl<'a> Lines<'a> {
     /// Looks for the lines once.
     pub(super) fn new(text: &'a str) -> Self {
-        let behind = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self { text, starts: std::iter::once(0).chain(behind).collect() }
+        let mut anchors = Vec::new();
+        let mut offset = 0;
+        for (index, content) in text.split('\n').enumerate() {
+            let (mut at, mut column) = (0, 1);
+            loop {
+                anchors.push(Anchor { offset: offset + at, line: index + 1, column });
+                let next = content.floor_char_boundary(at + STRIDE);
+                if next == content.len() {
+                    break;
+                }
+                column += content[at..next].chars().count();
+                at = next;
+            }
+            offset += content.len() + 1;
+        }
+        Self { text, anchors }
     }
 
     /// The line and the column, in characters, of a byte offset; both count from 1.
     pub(super) fn place(&self, offset: usize) -> (usize, usize) {
-        let line = self.starts.partition_point(|start| *start <= offset);
         let end = self.text.floor_char_boundary(offset);
-        (line, self.text[self.starts[line - 1]..end].chars().count() + 1)
+        let anchor = &self.anchors[self.anchors.partition_point(|anchor| anchor.offset <= end) - 1];
+        (anchor.line, anchor.column + self.text[anchor.offset..end].chars().count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::line_column;
+
+    #[test]
+    fn places_are_those_that_counting_finds() {
+        for text in ["", "\n", "é\nb\r\n\nc", &"\u{e9}xy".repeat(9_000), &"é\n".repeat(5_000)] {
+            let lines = Lines::new(text);
+            for offset in
+                (0..=text.len()).filter(|offset| text.len() < 100 || offset % 501 < 2 || *offset == text.len())
+            {
+                assert_eq!(lines.place(offset), line_column(text, offset), "{offset}");
+            }
+        }
     }
 }

@@ -149,13 +149,17 @@ impl Source<'_> {
     fn first_lines(&self, finding: &Finding) -> std::ops::Range<usize> {
         const LINES: usize = 12;
         let range = finding.range.clone();
-        let length =
-            self.lines.text.get(range.clone()).map_or(range.len(), |text| {
-                text.split_inclusive('\n').take(LINES).collect::<String>().trim_end().len()
-            });
+        let length = self.lines.text.get(range.clone()).map_or(range.len(), |text| {
+            let text = &text[..text.floor_char_boundary(LINES * LONG_LINE)];
+            let lines = text.split_inclusive('\n').take(LINES).map(str::len).sum();
+            text[..lines].trim_end().len()
+        });
         range.start..range.start + length
     }
 }
+
+/// No more bytes than this are shown of a line before and behind the place of a finding: a file may be one line.
+const LONG_LINE: usize = 500;
 
 impl SourceCode for Source<'_> {
     fn read_span<'b>(
@@ -169,14 +173,15 @@ impl SourceCode for Source<'_> {
         if !text.is_char_boundary(start) || !text.is_char_boundary(end) {
             return Err(MietteError::OutOfBounds);
         }
-        let (line, column) = self.lines.place(start);
-        let (line, mut column) = (line - 1, column - 1);
         if lines_before > 0 {
             // The lines of the span and no others: the place above them was asked for without context.
-            start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-            end = text[end..].find(['\r', '\n']).map_or(text.len(), |at| end + at);
-            column = 0;
+            let before = text.ceil_char_boundary(start.saturating_sub(LONG_LINE));
+            start = text[before..start].rfind('\n').map_or(before, |at| before + at + 1);
+            let behind = text.floor_char_boundary(end + LONG_LINE);
+            end = text[end..behind].find(['\r', '\n']).map_or(behind, |at| end + at);
         }
+        let (line, column) = self.lines.place(start);
+        let (line, column) = (line - 1, column - 1);
         let lines = text[start..end].matches('\n').count();
         Ok(Box::new(MietteSpanContents::new_named(
             self.path.to_string(),

@@ -140,9 +140,14 @@ impl<'a> Lexer<'a> {
     /// The line of `word` puts `;` back in place of another delimiter. In a statement that its own
     /// delimiter does not end, this is where it ends.
     pub(super) fn restores_delimiter(&self, word: &Token) -> bool {
-        let line_start = self.text[..word.range.start].rfind('\n').map_or(0, |at| at + 1);
-        let line = self.rest().lines().next().unwrap_or_default();
-        self.delimiter != ";" && line.trim() == ";" && self.text[line_start..word.range.start].trim().is_empty()
+        // Only blanks are passed on either side: a long line may hold this word again and again.
+        let blanks = [' ', '\t', '\r'];
+        let before = self.text[..word.range.start].trim_end_matches(blanks);
+        let after =
+            self.rest().trim_start_matches(blanks).strip_prefix(';').map(|rest| rest.trim_start_matches(blanks));
+        self.delimiter != ";"
+            && (before.is_empty() || before.ends_with('\n'))
+            && after.is_some_and(|rest| rest.is_empty() || rest.starts_with('\n'))
     }
 
     /// Skips the lines of data behind `COPY ... FROM stdin;` with the `\.` that ends them. Without
