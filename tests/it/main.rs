@@ -10,6 +10,7 @@ mod database;
 mod demo;
 mod effects;
 mod frozen;
+mod fuzz;
 mod gates;
 mod kill;
 mod layouts;
