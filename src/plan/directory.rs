@@ -387,10 +387,18 @@ impl File {
 
 /// Refuses what cannot be a step of its own.
 fn runnable(statement: &Statement, clause: &Clause, dialect: Dialect) -> Result<()> {
-    if clause.in_body {
+    let decided_later = |what: &str| {
+        let error = statement.refused(format!("what this {what} does is decided only when it runs"));
+        error.hint("write the statements out")
+    };
+    let verb = first_word(&statement.sql);
+    if clause.in_body || verb == "DO" {
+        return Err(decided_later(&verb));
+    }
+    if verb == "COPY" {
         return Err(statement
-            .refused("what stands in a body is done or not when it runs")
-            .hint("write the statements out"));
+            .refused("COPY speaks to psql, not to the server")
+            .hint("write it as SQL: INSERT for COPY"));
     }
     match &clause.change {
         Change::Begin | Change::Commit if group::allowed(statement, dialect) => Ok(()),
@@ -398,16 +406,14 @@ fn runnable(statement: &Statement, clause: &Clause, dialect: Dialect) -> Result<
             .refused("the runner makes the transactions")
             .hint("leave BEGIN, COMMIT and ROLLBACK out: every step commits together with its ledger row")
             .hint("contract.sql may say BEGIN and COMMIT around what must happen together, on PostgreSQL and SQLite")),
-        Change::Opaque { kind } => Err(statement
-            .refused(format!("what this {kind} does is decided only when it runs"))
-            .hint("write the statements out")),
+        Change::Opaque { kind } => Err(decided_later(kind)),
         other => match first_word(&other.words()).as_str() {
             "SAVEPOINT" | "RELEASE" | "ROLLBACK" => Err(statement.refused("the runner makes the transactions")),
             word @ ("SET" | "RESET" | "USE" | "PRAGMA" | "ATTACH" | "DETACH" | "DISCARD" | "LISTEN" | "LOCK"
             | "PREPARE") => Err(statement
                 .refused(format!("{word} speaks to one session only, and a resumed run has another"))
                 .hint("leave it out; the runner sets its own timeouts")),
-            word if word == "COPY" || word.starts_with('\\') => Err(statement
+            word if word.starts_with('\\') => Err(statement
                 .refused(format!("{word} speaks to psql, not to the server"))
                 .hint("write it as SQL: INSERT for COPY")),
             _ => Ok(()),

@@ -319,8 +319,12 @@ fn a_placeholder_is_an_identifier() {
             r#"DropTable { table: Name { schema: Some("${schema}"), name: "t_{{ .Name }}" } }"#,
         )],
     );
-    // The parser wants an identifier, and gets one of the same length.
-    check(PG, "DROP TABLE ${t}", &[("DROP TABLE ${t}", "DropTable { table: __t_ }")]);
+    check(PG, "DROP TABLE ${t}", &[("DROP TABLE ${t}", "DropTable { table: ${t} }")]);
+    check(
+        PG,
+        "DROP VIEW {{ s }}.v_${t}",
+        &[("DROP VIEW {{ s }}.v_${t}", r#"DropView { view: Name { schema: Some("{{ s }}"), name: "v_${t}" } }"#)],
+    );
 }
 
 #[test]

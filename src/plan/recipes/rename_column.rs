@@ -92,6 +92,7 @@ impl<'a> Rename<'a> {
     fn refuse_column(&self) -> Result<()> {
         let Column { primary_key, unique, references, check, generated, identity, default, not_null, .. } =
             &self.column;
+        let Column { collation, attributes, .. } = &self.column;
         let lost = [
             (*primary_key, "is a primary key"),
             (*unique, "is unique"),
@@ -112,7 +113,8 @@ impl<'a> Rename<'a> {
                 "is of a type without a true `=`",
             ),
         ];
-        match (lost.iter().find(|(is, _)| *is), self.column.attributes.first()) {
+        let collation = collation.as_ref().map(|collation| format!("COLLATE {collation}"));
+        match (lost.iter().find(|(is, _)| *is), attributes.first().cloned().or(collation)) {
             (Some((_, why)), _) => Err(self.refused(why)),
             (None, Some(attribute)) => Err(self.refused(&format!("has `{attribute}`"))),
             (None, None) => Ok(()),

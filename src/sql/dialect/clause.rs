@@ -39,13 +39,17 @@ pub(super) fn statement_kind(source: &str, tokens: &[Token]) -> String {
 
 /// What an action of ALTER TABLE that concerns no rule is called: `ALTER TABLE OWNER TO`.
 pub(super) fn action_kind(source: &str, tokens: &[Token]) -> String {
+    format!("ALTER TABLE {}", action_words(source, tokens))
+}
+
+/// The words of an action: `OWNER TO`.
+pub(super) fn action_words(source: &str, tokens: &[Token]) -> String {
     let (mut words, rest) = leading_words(source, tokens);
     match words.first().map(String::as_str) {
         None => words.extend(tokens.first().map(|token| token.text(source).to_uppercase())),
         Some("ALTER") => words.extend(leading_words(source, behind_name(source, rest)).0),
         Some(_) => {}
     }
-    words.insert(0, "ALTER TABLE".to_string());
     speak(&words)
 }
 

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use squawk_syntax::ast::{self, AlterColumnOption, AlterTableAction, AstChildren, AstNode};
 
-use super::{Source, clause, identifier, name_of, table};
-use crate::sql::change::{Change, Name};
-use crate::sql::dialect::filter;
+use super::{Source, table};
+use crate::sql::change::{Change, ColumnAction, Name, Object};
+use crate::sql::dialect::{clause, filter};
 use crate::sql::statement::Clause;
 
 /// Each action is a clause of its own; `None` where the tree lacks a part of one.
@@ -15,7 +15,7 @@ pub(super) fn table(
     relation: Option<ast::TableRelationName>,
     actions: AstChildren<AlterTableAction>,
 ) -> Option<Vec<Clause>> {
-    let table = name_of(relation?.syntax());
+    let table = source.name(relation?.syntax());
     let actions: Vec<AlterTableAction> = actions.collect();
     let lower = |(at, action): (usize, &AlterTableAction)| {
         let change = lower(source, &table, action)?;
@@ -48,7 +48,7 @@ fn extent(source: &Source<'_>, action: &AlterTableAction, next: Option<&AlterTab
 
 fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option<Change> {
     let table = table.clone();
-    let other = || Change::Other { kind: clause::action_kind(source.file, source.tokens(action.syntax())) };
+    let words = || clause::action_words(source.file, source.tokens(action.syntax()));
     Some(match action {
         AlterTableAction::AddColumn(it) => Change::AddColumn {
             table,
@@ -57,52 +57,68 @@ fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option
         },
         AlterTableAction::DropColumn(it) => Change::DropColumn {
             table,
-            column: identifier(it.column_name_ref()?.syntax()),
+            column: source.identifier(it.column_name_ref()?.syntax()),
             if_exists: it.if_exists().is_some(),
             cascade: source.cascades(action.syntax()),
         },
         AlterTableAction::RenameColumn(it) => Change::RenameColumn {
             table,
-            column: identifier(it.column_name_ref()?.syntax()),
-            to: identifier(it.column_name()?.syntax()),
+            column: source.identifier(it.column_name_ref()?.syntax()),
+            to: source.identifier(it.column_name()?.syntax()),
         },
         AlterTableAction::TableRenameTo(it) => {
-            let to = name_of(it.table_name()?.syntax());
+            let to = source.name(it.table_name()?.syntax());
             Change::RenameTable { to: Name { schema: table.schema.clone(), name: to.name }, table }
         }
         AlterTableAction::AlterColumn(it) => {
-            let column = identifier(it.column_name_ref()?.syntax());
-            alter_column(source, table, column, &it.option()?, other)?
+            let column = source.identifier(it.column_name_ref()?.syntax());
+            alter_column(source, table, column, &it.option()?)?
         }
         AlterTableAction::AddConstraint(it) => {
             Change::AddConstraint { table, constraint: table::constraint(source, &it.constraint()?)? }
         }
         AlterTableAction::DropConstraint(it) => Change::DropConstraint {
             table,
-            name: name_of(it.constraint_name_ref()?.syntax()).name,
+            name: source.name(it.constraint_name_ref()?.syntax()).name,
             if_exists: it.if_exists().is_some(),
             cascade: source.cascades(action.syntax()),
         },
         AlterTableAction::ValidateConstraint(it) => {
-            Change::ValidateConstraint { table, name: name_of(it.constraint_name_ref()?.syntax()).name }
+            Change::ValidateConstraint { table, name: source.name(it.constraint_name_ref()?.syntax()).name }
         }
-        _ => other(),
+        AlterTableAction::RenameConstraint(it) => Change::RenameObject {
+            object: Object::Constraint,
+            name: source.name(it.constraint_name_ref()?.syntax()),
+            table: Some(table),
+            to: source.name(it.constraint_name()?.syntax()).name,
+        },
+        AlterTableAction::SetSchema(it) => Change::MoveToSchema {
+            object: Object::Other("TABLE"),
+            name: table,
+            schema: source.name(it.schema_ref()?.syntax()).name,
+        },
+        AlterTableAction::AttachPartition(it) => {
+            Change::AttachPartition { table, partition: source.name(it.table_name_ref()?.syntax()) }
+        }
+        AlterTableAction::DetachPartition(it) => {
+            let option = source.tokens(it.syntax()).last()?;
+            if option.is_word(source.file, "finalize") {
+                return Some(Change::AlterTable { table, action: "DETACH PARTITION FINALIZE".into() });
+            }
+            let concurrently = option.is_word(source.file, "concurrently");
+            Change::DetachPartition { table, partition: source.name(it.table_name_ref()?.syntax()), concurrently }
+        }
+        _ => Change::AlterTable { table, action: words() },
     })
 }
 
-fn alter_column(
-    source: &Source<'_>,
-    table: Name,
-    column: String,
-    option: &AlterColumnOption,
-    other: impl FnOnce() -> Change,
-) -> Option<Change> {
+fn alter_column(source: &Source<'_>, table: Name, column: String, option: &AlterColumnOption) -> Option<Change> {
     Some(match option {
         AlterColumnOption::SetType(it) => Change::ChangeType {
             table,
             column,
             to: table::type_text(source, &it.ty()?),
-            collation: None,
+            collation: it.collate().and_then(|it| it.collation_ref()).map(|it| source.text(it.syntax())),
             using: it.using_expr().and_then(|it| it.expr()).map(|it| source.text(it.syntax())),
         },
         AlterColumnOption::SetNotNull(_) => Change::SetNotNull { table, column },
@@ -111,6 +127,16 @@ fn alter_column(
             Change::SetDefault { table, column, expression: source.text(it.expr()?.syntax()) }
         }
         AlterColumnOption::DropDefault(_) => Change::DropDefault { table, column },
-        _ => other(),
+        option => Change::AlterColumn {
+            table,
+            column,
+            action: match option {
+                AlterColumnOption::AddGenerated(_) => ColumnAction::AddIdentity,
+                AlterColumnOption::DropIdentity(_) => ColumnAction::DropIdentity,
+                AlterColumnOption::SetExpression(_) => ColumnAction::SetExpression,
+                AlterColumnOption::DropExpression(_) => ColumnAction::DropExpression,
+                _ => ColumnAction::Other(clause::action_words(source.file, source.tokens(option.syntax()))),
+            },
+        },
     })
 }

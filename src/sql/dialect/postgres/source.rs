@@ -1,0 +1,215 @@
+//! One statement as the lowering sees it: its own text, where that stands in the file, and what it calls things.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use crate::sql::change::{Change, Name};
+use crate::sql::dialect::cursor::{Cursor, is_name, range_of, unquote};
+use crate::sql::dialect::{clause, filter};
+use crate::sql::lexer::{Kind, Token, without_placeholders};
+use crate::sql::split::Piece;
+use crate::sql::statement::Clause;
+
+/// One statement, and the file that its ranges point into.
+pub(super) struct Source<'a> {
+    pub(super) file: &'a str,
+    pub(super) piece: &'a Piece,
+}
+
+impl<'a> Source<'a> {
+    /// One change that takes the whole statement.
+    pub(super) fn whole(&self, change: Option<Change>) -> Option<Vec<Clause>> {
+        Some(vec![Clause::new(self.piece.range.clone(), change?)])
+    }
+
+    /// A statement that is no change of ours is named.
+    pub(super) fn other(&self) -> Option<Vec<Clause>> {
+        self.whole(Some(Change::Other { kind: self.kind() }))
+    }
+
+    /// The statement as the parser gets it: every byte in its place, but blanks for what a
+    /// routine's strings hold, and identifiers for placeholders. A body is no part of the schema,
+    /// and the parser would parse it, too, without a bound.
+    pub(super) fn parsable(&self) -> Cow<'_, str> {
+        let tokens = &self.piece.tokens;
+        let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(self.file, word));
+        let routine = |at: usize| is(at, "function") || is(at, "procedure");
+        let has_body = is(0, "do") || is(0, "create") && (routine(1) || is(1, "or") && routine(3));
+        let mut text = Cow::Borrowed(&self.file[self.piece.range.clone()]);
+        let mut replace = |range: Range<usize>, with: &str| {
+            let start = range.start - self.piece.range.start;
+            text.to_mut().replace_range(start..start + range.len(), with);
+        };
+        for (at, token) in tokens.iter().enumerate() {
+            let source = token.text(self.file);
+            match token.kind {
+                Kind::String if has_body && source.starts_with('$') => {
+                    let quote = source[1..].find('$').map_or(0, |at| at + 2);
+                    let body = token.range.start + quote..token.range.end - quote;
+                    replace(body.clone(), &" ".repeat(body.len()));
+                }
+                Kind::Word if self.starts_unknown_attribute(at) || at > 0 && self.starts_unknown_attribute(at - 1) => {
+                    replace(token.range.clone(), &" ".repeat(source.len()));
+                }
+                Kind::Word => {
+                    if let Cow::Owned(identifier) = without_placeholders(source) {
+                        replace(token.range.clone(), &identifier);
+                    }
+                }
+                _ => {}
+            }
+        }
+        text
+    }
+
+    /// `STORAGE main` and `COMPRESSION lz4` in ADD COLUMN, which the parser knows only in CREATE TABLE.
+    pub(super) fn starts_unknown_attribute(&self, at: usize) -> bool {
+        let is = |at: usize, words: &[&str]| {
+            self.piece.tokens.get(at).is_some_and(|token| words.iter().any(|word| token.is_word(self.file, word)))
+        };
+        is(0, &["alter"])
+            && is(at, &["storage", "compression"])
+            && is(at + 1, &["plain", "external", "extended", "main", "default", "pglz", "lz4"])
+            && !is(at.wrapping_sub(1), &["set", "add", "column", "exists"])
+    }
+
+    /// Whether the last word of a node is CASCADE.
+    pub(super) fn cascades(&self, node: &SyntaxNode) -> bool {
+        self.tokens(node).last().is_some_and(|token| token.is_word(self.file, "cascade"))
+    }
+
+    pub(super) fn kind(&self) -> String {
+        clause::statement_kind(self.file, &self.piece.tokens)
+    }
+
+    /// One change for each name of a list.
+    pub(super) fn each<N: AstNode>(
+        &self,
+        nodes: impl Iterator<Item = N>,
+        change: impl Fn(Name) -> Change,
+    ) -> Option<Vec<Clause>> {
+        self.each_node(nodes.map(|node| node.syntax().clone()), change)
+    }
+
+    pub(super) fn each_node(
+        &self,
+        nodes: impl Iterator<Item = SyntaxNode>,
+        change: impl Fn(Name) -> Change,
+    ) -> Option<Vec<Clause>> {
+        let clause = |node: SyntaxNode| Clause::new(self.range(&node), change(self.name(&node)));
+        let mut clauses: Vec<Clause> = nodes.map(clause).collect();
+        if let [only] = clauses.as_mut_slice() {
+            only.range = self.piece.range.clone();
+        }
+        Some(clauses)
+    }
+
+    /// One change for each table of a list; the only one takes the whole statement.
+    pub(super) fn each_of(&self, tables: Vec<(Range<usize>, Name)>, change: impl Fn(Name) -> Change) -> Vec<Clause> {
+        let whole = tables.len() == 1;
+        let range = |range| if whole { self.piece.range.clone() } else { range };
+        tables.into_iter().map(|(place, table)| Clause::new(range(place), change(table))).collect()
+    }
+
+    /// The bytes of a node in the file, from its first token to its last.
+    pub(super) fn range(&self, node: &SyntaxNode) -> Range<usize> {
+        let tokens = self.tokens(node);
+        range_of(tokens).unwrap_or_else(|| self.piece.range.clone())
+    }
+
+    /// The statement's tokens that a node covers.
+    pub(super) fn tokens(&self, node: &SyntaxNode) -> &[Token] {
+        let start = self.piece.range.start + usize::from(node.text_range().start());
+        let end = self.piece.range.start + usize::from(node.text_range().end());
+        let tokens = &self.piece.tokens;
+        let first = tokens.partition_point(|token| token.range.start < start);
+        let last = tokens.partition_point(|token| token.range.end <= end);
+        &tokens[first..last.max(first)]
+    }
+
+    /// A node's source text.
+    pub(super) fn text(&self, node: &SyntaxNode) -> String {
+        filter::text_of(self.file, self.tokens(node)).unwrap_or_default()
+    }
+
+    /// The token at or behind a byte; at the end the last one.
+    pub(super) fn token_at(&self, at: usize) -> Range<usize> {
+        let tokens = &self.piece.tokens;
+        let next = tokens.partition_point(|token| token.range.end <= at);
+        tokens.get(next).or(tokens.last()).map_or(self.piece.range.clone(), |token| token.range.clone())
+    }
+
+    /// The possibly qualified name that a node holds.
+    pub(super) fn name(&self, node: &SyntaxNode) -> Name {
+        let mut segments: Vec<String> = node
+            .descendants()
+            .filter(|node| matches!(node.kind(), SyntaxKind::PATH_SEGMENT | SyntaxKind::PATH_SEGMENT_REF))
+            .map(|segment| self.identifier(&segment))
+            .collect();
+        let name = segments.pop().unwrap_or_else(|| self.identifier(node));
+        Name { schema: segments.pop(), name }
+    }
+
+    /// One identifier as PostgreSQL folds it; one with placeholders in it as it is written.
+    pub(super) fn identifier(&self, node: &SyntaxNode) -> String {
+        let written = self.text(node);
+        match without_placeholders(&written) {
+            Cow::Owned(_) => written,
+            Cow::Borrowed(_) => cut(ast::normalize_name_node(node)),
+        }
+    }
+
+    /// A cursor at the statement's first token.
+    pub(super) fn cursor(&self) -> Cursor<'a> {
+        Cursor::new(self.file, &self.piece.tokens)
+    }
+}
+
+/// Takes one identifier, folded; PostgreSQL has accepted the statement, so that any word may be one.
+pub(super) fn take_identifier(cursor: &mut Cursor<'_>) -> Option<String> {
+    let token = cursor.tokens.first().filter(|token| is_name(token))?;
+    let written = token.text(cursor.source);
+    cursor.bump();
+    Some(match token.kind {
+        Kind::Quoted => cut(unquote(written)),
+        _ if matches!(without_placeholders(written), Cow::Owned(_)) => written.to_string(),
+        _ => cut(written.to_lowercase()),
+    })
+}
+
+/// Takes a possibly qualified name.
+pub(super) fn take_name(cursor: &mut Cursor<'_>) -> Option<Name> {
+    let mut name = Name::plain(take_identifier(cursor)?);
+    while cursor.eat(".") {
+        name = Name { schema: Some(name.name), name: take_identifier(cursor)? };
+    }
+    Some(name)
+}
+
+/// Takes a list of tables as TRUNCATE and LOCK have it, each with its place.
+pub(super) fn take_tables(cursor: &mut Cursor<'_>) -> Option<Vec<(Range<usize>, Name)>> {
+    let mut tables = Vec::new();
+    loop {
+        cursor.eat("ONLY");
+        cursor.eat("(");
+        let before = cursor.tokens;
+        let table = take_name(cursor)?;
+        tables.push((range_of(&before[..before.len() - cursor.tokens.len()])?, table));
+        cursor.eat(")");
+        cursor.eat("*");
+        if !cursor.eat(",") {
+            return Some(tables);
+        }
+    }
+}
+
+/// PostgreSQL cuts longer names.
+const NAME_BYTES: usize = 63;
+
+fn cut(mut name: String) -> String {
+    name.truncate(name.floor_char_boundary(NAME_BYTES));
+    name
+}
