@@ -116,17 +116,18 @@ impl Judge<'_> {
             self.outcome.statements += 1;
             match &statement.parsed {
                 Ok(clauses) => {
-                    let kinds: Vec<_> = clauses.iter().filter_map(|clause| unjudged::kind(&clause.change)).collect();
-                    self.outcome.unjudged += usize::from(!kinds.is_empty());
+                    let mut kinds = Vec::new();
                     let mut effects = Vec::new();
                     let before = self.findings.len();
-                    self.outcome.unjudged_kinds.extend(kinds);
                     for clause in in_order(clauses, catalog.dialect()) {
                         let effect = effect(&clause.change, catalog);
                         self.clause(index, clause, catalog, phase, effect.as_ref());
                         effects.extend(effect);
+                        kinds.extend(unjudged::kind(clause, clauses, catalog));
                         catalog.apply(&clause.change);
                     }
+                    self.outcome.unjudged += usize::from(!kinds.is_empty());
+                    self.outcome.unjudged_kinds.extend(kinds);
                     if catalog.dialect() == Dialect::Mysql {
                         self.one_lock(before, &effects);
                     }

@@ -1,16 +1,32 @@
 //! What no rule looks at although it can lock or change what the running version uses: it is no finding, and it is
 //! counted, so that silence is not read as a verdict.
 
-use crate::sql::Change;
+use crate::schema::Catalog;
+use crate::sql::{Change, Clause, ColumnAction};
 
-/// What a statement of this change is called where no rule judges it; `None` where one does, or where there is
-/// nothing to judge.
-pub(super) fn kind(change: &Change) -> Option<String> {
-    if is_judged(change) {
+/// What a clause is called where no rule judges it; `None` where one does, or where there is nothing to judge.
+/// `statement` holds all clauses of its statement.
+pub(super) fn kind(clause: &Clause, statement: &[Clause], before: &Catalog) -> Option<String> {
+    if is_judged(&clause.change) || is_restated(clause, statement, before) {
         return None;
     }
-    let words = change.words();
+    let words = clause.change.words();
     (!is_harmless(&words)).then_some(words)
+}
+
+/// MySQL's MODIFY and CHANGE take away what they leave out of a column's definition, also what it never had. Of a
+/// column that the history never told of, the type is what matters.
+fn is_restated(clause: &Clause, statement: &[Clause], before: &Catalog) -> bool {
+    let known = |table, column| before.column(table, column);
+    let had = match &clause.change {
+        Change::DropDefault { table, column } => known(table, column).is_some_and(|known| known.default.is_some()),
+        Change::AlterColumn { table, column, action: ColumnAction::DropIdentity } => {
+            known(table, column).is_some_and(|known| known.identity)
+        }
+        _ => return false,
+    };
+    let says_all = |other: &Clause| other.range == clause.range && matches!(other.change, Change::ChangeType { .. });
+    !had && statement.iter().any(says_all)
 }
 
 /// Some rule looks at it, or it is new and nobody's yet.

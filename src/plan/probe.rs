@@ -4,7 +4,7 @@
 //! false before the statement and true after it, or else the statement has to bear being repeated.
 
 use super::{Expectation, Probe};
-use crate::sql::{Change, Clause, Dialect, Name};
+use crate::sql::{Change, Clause, ColumnAction, Dialect, Name};
 
 /// Whether the statement shares a transaction with its ledger row, and its probe.
 pub(super) fn probe(dialect: Dialect, sql: &str, clauses: &[Clause]) -> (bool, Probe) {
@@ -145,6 +145,8 @@ fn after(change: &Change) -> After {
         | Change::DropNotNull { .. }
         | Change::SetDefault { .. }
         | Change::DropDefault { .. }
+        | Change::AlterColumn { action: ColumnAction::AddIdentity | ColumnAction::DropIdentity, .. }
+        | Change::AlterMode { .. }
         | Change::ValidateConstraint { .. } => After::Repeat,
         other if REPEATABLE.iter().any(|word| other.words().starts_with(word)) => After::Repeat,
         _ => After::Unknown,

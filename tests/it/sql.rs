@@ -116,7 +116,11 @@ fn each_action_is_a_clause_of_its_own() {
                 "CHANGE a b DECIMAL(10, 2) UNSIGNED NOT NULL DEFAULT '0' AFTER z",
                 r#"SetDefault { table: Orders, column: "b", expression: "'0'" }"#,
             ),
-            ("DROP PARTITION p0, p1", r#"Other { kind: "ALTER TABLE DROP PARTITION" }"#),
+            (
+                "CHANGE a b DECIMAL(10, 2) UNSIGNED NOT NULL DEFAULT '0' AFTER z",
+                r#"AlterColumn { table: Orders, column: "b", action: DropIdentity }"#,
+            ),
+            ("DROP PARTITION p0, p1", r#"AlterTable { table: Orders, action: "DROP PARTITION" }"#),
         ],
     );
     check(

@@ -5,7 +5,11 @@ mod alter;
 mod column;
 mod create;
 mod data;
+mod drop;
 mod key;
+mod option;
+mod redefine;
+mod tables;
 
 use super::clause;
 use super::cursor::{Cursor, range_of};
@@ -16,159 +20,119 @@ use crate::sql::lexer::{Kind, Token};
 use crate::sql::split::Piece;
 use crate::sql::statement::{Clause, Unread};
 
-/// Reads one statement. `known` lists the first words of statements that concern nobody.
-pub(super) fn parse(file: &str, piece: &Piece, dialect: Dialect, known: &[&str]) -> Result<Vec<Clause>, Unread> {
+pub(super) use data::columns as inserted_columns;
+pub(super) use option::waiting;
+
+/// Reads one statement; `rest` reads those that only one of the two dialects has.
+pub(super) fn parse(
+    file: &str,
+    piece: &Piece,
+    dialect: Dialect,
+    rest: impl FnOnce(Statement<'_>) -> Result<Vec<Clause>, Unread>,
+) -> Result<Vec<Clause>, Unread> {
     let tokens: Vec<Token> = piece.tokens.iter().filter(|token| token.kind != Kind::Executed).cloned().collect();
     let mut statement = Statement { cursor: Cursor::new(file, &tokens), all: &tokens, dialect };
     let cursor = &mut statement.cursor;
-    if cursor.eat("CREATE") {
-        return create::statement(statement);
-    }
-    if cursor.eat("ALTER") {
-        return alter::statement(statement);
-    }
-    if cursor.eat("DROP") {
-        return statement.drop();
-    }
-    if dialect == Dialect::Mysql && cursor.eat("RENAME TABLE") {
-        return statement.rename_tables();
-    }
     match cursor.peek().as_str() {
+        "CREATE" => create::statement(statement),
+        "ALTER" => alter::statement(statement),
+        "DROP" => drop::statement(statement),
         "UPDATE" | "DELETE" | "INSERT" | "REPLACE" | "WITH" => data::statement(statement),
-        "BEGIN" => Ok(statement.begin()),
-        "START" if cursor.at("START TRANSACTION") => Ok(statement.whole(Change::Begin)),
+        "SAVEPOINT" => {
+            cursor.bump();
+            let name = cursor.need_identifier("a savepoint")?;
+            statement.last(Change::Savepoint { name })
+        }
+        "RELEASE" => {
+            cursor.bump();
+            cursor.eat("SAVEPOINT");
+            let name = cursor.need_identifier("a savepoint")?;
+            statement.last(Change::Release { name })
+        }
         "COMMIT" => Ok(statement.whole(Change::Commit)),
-        "END" if dialect == Dialect::Sqlite => Ok(statement.whole(Change::Commit)),
-        "ROLLBACK" if cursor.tokens.iter().any(|token| token.is_word(file, "to")) => Ok(statement.other()),
-        "ROLLBACK" => Ok(statement.whole(Change::Rollback)),
-        "EXECUTE" | "CALL" | "DO" if dialect == Dialect::Mysql => Ok(statement.opaque()),
-        word if known.contains(&word) => Ok(statement.other()),
+        "ROLLBACK" => {
+            cursor.bump();
+            let _ = cursor.eat("WORK") || cursor.eat("TRANSACTION");
+            if !cursor.eat("TO") {
+                return Ok(statement.whole(Change::Rollback));
+            }
+            cursor.eat("SAVEPOINT");
+            let name = cursor.need_identifier("a savepoint")?;
+            statement.last(Change::RollbackTo { name })
+        }
         "SELECT" | "VALUES" | "(" => {
             sqlparser::statement(file, &tokens, dialect)?;
             Ok(statement.other())
         }
-        _ => Err(cursor.expected("a statement")),
+        _ => rest(statement),
     }
 }
 
 /// A statement while it is read.
-struct Statement<'a> {
+pub(super) struct Statement<'a> {
     /// What is still to be read.
-    cursor: Cursor<'a>,
+    pub(super) cursor: Cursor<'a>,
     all: &'a [Token],
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
 }
 
 impl<'a> Statement<'a> {
     /// One change that takes the whole statement.
-    fn whole(&self, change: Change) -> Vec<Clause> {
+    pub(super) fn whole(&self, change: Change) -> Vec<Clause> {
         range_of(self.all).map(|range| Clause::new(range, change)).into_iter().collect()
     }
 
-    fn kind(&self) -> String {
-        clause::statement_kind(self.cursor.source, self.all)
+    /// One change of a statement behind which nothing may be left.
+    pub(super) fn last(&self, change: Change) -> Result<Vec<Clause>, Unread> {
+        self.cursor.need_end()?;
+        Ok(self.whole(change))
     }
 
-    fn other(&self) -> Vec<Clause> {
-        self.whole(Change::Other { kind: self.kind() })
+    /// The change that the tokens from `start` up to the cursor say.
+    pub(super) fn clause(&self, start: &'a [Token], change: Change) -> Option<Clause> {
+        let said = &start[..start.len() - self.cursor.tokens.len()];
+        range_of(said).map(|range| Clause::new(range, change))
     }
 
-    fn opaque(&self) -> Vec<Clause> {
-        self.whole(Change::Opaque { kind: self.kind() })
+    /// A change that concerns no rule.
+    pub(super) fn other(&self) -> Vec<Clause> {
+        let kind = clause::statement_kind(self.cursor.source, self.all);
+        self.whole(Change::Other { kind })
     }
 
-    /// A transaction, or MariaDB's anonymous block.
-    fn begin(&self) -> Vec<Clause> {
-        if self.cursor.at("BEGIN NOT") { self.opaque() } else { self.whole(Change::Begin) }
+    /// A change that is decided at run time.
+    pub(super) fn opaque(&self) -> Vec<Clause> {
+        let kind = clause::statement_kind(self.cursor.source, self.all);
+        self.whole(Change::Opaque { kind })
     }
 
-    fn expression(&self, tokens: &[Token]) -> Result<(), Unread> {
-        sqlparser::expression(self.cursor.source, tokens, self.dialect)
-    }
-
-    fn drop(mut self) -> Result<Vec<Clause>, Unread> {
-        let cursor = &mut self.cursor;
-        if cursor.eat("INDEX") {
-            return self.drop_index();
-        }
-        cursor.eat("TEMPORARY");
-        if cursor.eat("TABLE") {
-            return self.drop_each(|table, if_exists| Change::DropTable { table, if_exists, cascade: false });
-        }
-        if cursor.eat("VIEW") {
-            return self.drop_each(|view, if_exists| Change::DropView {
-                view,
-                materialized: false,
-                if_exists,
-                cascade: false,
-            });
-        }
-        if cursor.eat("TRIGGER") {
-            return self.drop_each(|name, if_exists| Change::DropTrigger { table: None, name: name.name, if_exists });
-        }
-        if cursor.eat("FUNCTION") || cursor.eat("PROCEDURE") {
-            return self.drop_each(|name, if_exists| Change::DropFunction { name, if_exists, cascade: false });
-        }
-        const KNOWN: [&str; 9] =
-            ["DATABASE", "SCHEMA", "EVENT", "USER", "ROLE", "SERVER", "SEQUENCE", "PACKAGE", "TABLESPACE"];
-        if !KNOWN.contains(&cursor.peek().as_str()) {
-            return Err(cursor.expected("what to drop"));
-        }
-        Ok(self.other())
-    }
-
-    fn drop_index(mut self) -> Result<Vec<Clause>, Unread> {
-        let cursor = &mut self.cursor;
-        let if_exists = cursor.eat("IF EXISTS");
-        let name = cursor.need_name("an index")?;
-        let table = if self.dialect == Dialect::Mysql {
-            cursor.need("ON")?;
-            Some(cursor.need_name("a table")?)
-        } else {
-            cursor.need_end()?;
-            None
-        };
-        Ok(self.whole(Change::DropIndex { table, name, concurrently: false, if_exists, cascade: false }))
-    }
-
-    /// `[IF EXISTS] a, b [CASCADE | RESTRICT]`.
-    fn drop_each(mut self, change: impl Fn(Name, bool) -> Change) -> Result<Vec<Clause>, Unread> {
-        let if_exists = self.cursor.eat("IF EXISTS");
+    /// One change for each of the names that commas separate; a single one takes the whole statement.
+    pub(super) fn each(
+        &mut self,
+        what: &str,
+        mut change: impl FnMut(Name, &mut Cursor<'a>) -> Change,
+    ) -> Result<Vec<Clause>, Unread> {
         let mut clauses = Vec::new();
         loop {
-            let before = self.cursor.tokens;
-            let name = self.cursor.need_name("a name")?;
-            let named = &before[..before.len() - self.cursor.tokens.len()];
-            let range = range_of(named).unwrap_or_default();
-            clauses.push(Clause::new(range, change(name, if_exists)));
+            let start = self.cursor.tokens;
+            let name = self.cursor.need_name(what)?;
+            let change = change(name, &mut self.cursor);
+            clauses.extend(self.clause(start, change));
             if !self.cursor.eat(",") {
                 break;
             }
         }
-        if !self.cursor.eat("CASCADE") {
-            self.cursor.eat("RESTRICT");
-        }
-        self.cursor.need_end()?;
         if let [only] = clauses.as_mut_slice() {
             only.range = range_of(self.all).unwrap_or_default();
         }
         Ok(clauses)
     }
 
-    /// MySQL's `RENAME TABLE a TO b, c TO d`.
-    fn rename_tables(mut self) -> Result<Vec<Clause>, Unread> {
-        self.cursor.eat("IF EXISTS");
-        let mut clauses = Vec::new();
-        for mut cursor in self.cursor.comma_separated() {
-            let part = cursor.tokens;
-            let table = cursor.need_name("a table")?;
-            cursor.until(&["TO"]);
-            cursor.need("TO")?;
-            let to = cursor.need_name("a table")?;
-            cursor.need_end()?;
-            let range = range_of(part).unwrap_or_default();
-            clauses.push(Clause::new(range, Change::RenameTable { table, to }));
-        }
-        Ok(clauses)
+    fn expression(&self, tokens: &[Token]) -> Result<(), Unread> {
+        sqlparser::expression(self.cursor.source, tokens, self.dialect)
+    }
+
+    fn mysql(&self) -> bool {
+        self.dialect == Dialect::Mysql
     }
 }

@@ -3,58 +3,117 @@
 use super::Statement;
 use super::column::{column, position};
 use super::key::{self, Key};
+use super::redefine;
+use super::{create, option};
 use crate::sql::Dialect;
-use crate::sql::change::{Change, Column, Constraint, ConstraintKind, Name};
+use crate::sql::change::{Change, ColumnAction, Name, Object};
 use crate::sql::dialect::clause;
 use crate::sql::dialect::cursor::{Cursor, range_of};
 use crate::sql::dialect::filter::text_of;
-use crate::sql::lexer::Token;
+use crate::sql::lexer::{Kind, Token};
 use crate::sql::statement::{Clause, Unread};
 
-/// Reads what follows ALTER.
+/// Reads a statement that begins with ALTER.
 pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
-    let cursor = &mut statement.cursor;
-    let mysql = statement.dialect == Dialect::Mysql;
-    if mysql {
-        let _ = cursor.eat("ONLINE") || cursor.eat("OFFLINE");
-        cursor.eat("IGNORE");
-    }
-    if !cursor.eat("TABLE") {
-        let known = ["DATABASE", "SCHEMA", "VIEW", "EVENT", "FUNCTION", "PROCEDURE", "USER", "SERVER", "SEQUENCE"];
-        let prefixed = ["ALGORITHM", "DEFINER", "SQL", "INSTANCE", "TABLESPACE", "ROLE", "LOGFILE", "UNDO"];
-        let word = cursor.peek();
-        return match mysql && known.iter().chain(&prefixed).any(|known| *known == word) {
-            true => Ok(statement.other()),
-            false => Err(cursor.expected("TABLE")),
-        };
-    }
-    if mysql {
-        cursor.eat("IF EXISTS");
-    }
-    let table = cursor.need_name("a table")?;
-    if mysql && !cursor.eat("NOWAIT") && cursor.eat("WAIT") {
-        cursor.bump();
-    }
+    statement.cursor.need("ALTER")?;
     let mut clauses = Vec::new();
-    while !statement.cursor.tokens.is_empty() {
-        let rest = statement.cursor.tokens;
-        // These take the rest of the statement, commas and all.
-        let tokens = if takes_the_rest(&statement.cursor) { rest } else { statement.cursor.until(&[","]) };
-        if tokens.len() == rest.len() {
-            statement.cursor.tokens = &[];
-        } else {
-            statement.cursor.bump();
-            if statement.cursor.tokens.is_empty() {
-                return Err(statement.cursor.expected("an action"));
+    let online = statement.cursor.tokens;
+    let mut lock = None;
+    if statement.mysql() {
+        lock = statement.cursor.eat("ONLINE").then(|| "NONE".to_string());
+        statement.cursor.eat("OFFLINE");
+        statement.cursor.eat("IGNORE");
+    }
+    if !statement.cursor.eat("TABLE") {
+        return other_object(statement);
+    }
+    if statement.mysql() {
+        statement.cursor.eat("IF EXISTS");
+    }
+    let table = statement.cursor.need_name("a table")?;
+    if lock.is_some()
+        && let Some(range) = range_of(&online[..1])
+    {
+        clauses.push(Clause::new(range, Change::AlterMode { table: table.clone(), algorithm: None, lock }));
+    }
+    if statement.mysql() {
+        option::waiting(&mut statement.cursor);
+    }
+    loop {
+        let start = statement.cursor.tokens;
+        if start.is_empty() {
+            return Err(statement.cursor.expected("an action"));
+        }
+        for (said, change) in action(&mut statement, &table)? {
+            match range_of(said) {
+                Some(range) => clauses.push(Clause::new(range, change)),
+                None => clauses.extend(statement.clause(start, change)),
             }
         }
-        action(&statement, &table, tokens, &mut clauses)?;
+        let cursor = &mut statement.cursor;
+        if cursor.tokens.is_empty() {
+            return Ok(clauses);
+        }
+        // Options follow one another without a comma, and partitions follow whatever stands before them.
+        let follows = |cursor: &Cursor<'_>| {
+            cursor.at("PARTITION BY")
+                || cursor.at("REMOVE PARTITIONING")
+                || option::table_option(&mut cursor.clone()).is_some()
+        };
+        if !(cursor.eat(",") || statement.dialect == Dialect::Mysql && follows(cursor)) {
+            return Err(cursor.expected("the end"));
+        }
     }
-    if clauses.is_empty() { Err(statement.cursor.expected("an action")) } else { Ok(clauses) }
 }
 
-fn takes_the_rest(cursor: &Cursor<'_>) -> bool {
-    const PARTITIONS: [&str; 14] = [
+/// The changes of one action, each with its own tokens, or none where it takes those of the whole action.
+type Said<'a> = Vec<(&'a [Token], Change)>;
+
+/// Takes one action; most are one change, some are several.
+fn action<'a>(statement: &mut Statement<'a>, table: &Name) -> Result<Said<'a>, Unread> {
+    let mysql = statement.mysql();
+    let mut cursor = statement.cursor.clone();
+    let only = |change: Change| Ok(vec![(&[] as &[Token], change)]);
+    let said = if mysql && let Some(changes) = partitions(&mut cursor, table) {
+        Ok(changes.into_iter().map(|change| (&[] as &[Token], change)).collect())
+    } else {
+        match cursor.peek().as_str() {
+            "ADD" => {
+                cursor.bump();
+                add(statement, table, &mut cursor)
+            }
+            "DROP" => {
+                cursor.bump();
+                drop(mysql, table.clone(), &mut cursor).and_then(only)
+            }
+            "RENAME" => {
+                cursor.bump();
+                rename(mysql, table.clone(), &mut cursor).and_then(only)
+            }
+            "ALTER" => {
+                cursor.bump();
+                alter(statement, table.clone(), &mut cursor).and_then(only)
+            }
+            "MODIFY" | "CHANGE" if mysql => {
+                let changes = redefine::column(statement, table, &mut cursor)?;
+                Ok(changes.into_iter().map(|change| (&[] as &[Token], change)).collect())
+            }
+            _ if mysql => whole_table(table, &mut cursor).and_then(only),
+            _ => Err(cursor.expected("an action")),
+        }
+    };
+    statement.cursor = cursor;
+    said
+}
+
+/// An action on the whole table.
+fn act(table: &Name, action: impl Into<String>) -> Change {
+    Change::AlterTable { table: table.clone(), action: action.into() }
+}
+
+/// What MySQL does to partitions: the rest of its statement belongs to it, commas and all.
+fn partitions(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<Change>> {
+    const ACTIONS: [&str; 14] = [
         "ADD",
         "DROP",
         "TRUNCATE",
@@ -70,177 +129,83 @@ fn takes_the_rest(cursor: &Cursor<'_>) -> bool {
         "IMPORT",
         "CONVERT",
     ];
-    cursor.at("ORDER BY")
-        || cursor.at("PARTITION BY")
-        || PARTITIONS.iter().any(|word| cursor.at(&format!("{word} PARTITION")))
-}
-
-/// Lowers one action; most are one clause, some are several.
-fn action(statement: &Statement<'_>, table: &Name, tokens: &[Token], clauses: &mut Vec<Clause>) -> Result<(), Unread> {
-    let mut cursor = statement.cursor.within(tokens);
-    let Some(range) = range_of(tokens) else { return Err(statement.cursor.expected("an action")) };
-    let table = table.clone();
-    let changes = match cursor.peek().as_str() {
-        _ if takes_the_rest(&cursor) => other(&mut cursor),
-        "ADD" => {
-            cursor.bump();
-            let columns = cursor.clone();
-            if cursor.eat("COLUMN (") || cursor.eat("(") {
-                return add_columns(statement, &table, columns, clauses);
-            }
-            vec![add(statement, table, &mut cursor)?]
-        }
-        "DROP" => {
-            cursor.bump();
-            vec![drop(statement, table, &mut cursor)?]
-        }
-        "RENAME" => {
-            cursor.bump();
-            vec![rename(statement, table, &mut cursor)?]
-        }
-        "ALTER" => {
-            cursor.bump();
-            vec![alter_column(statement, table, &mut cursor)?]
-        }
-        "MODIFY" | "CHANGE" if statement.dialect == Dialect::Mysql => redefine(statement, &table, &mut cursor)?,
-        word if statement.dialect == Dialect::Mysql && OPTIONS.contains(&word) => other(&mut cursor),
-        _ => return Err(cursor.expected("an action")),
+    let by = cursor.at("PARTITION BY");
+    let from_table = cursor.at("CONVERT TABLE");
+    if !by && !from_table && !ACTIONS.iter().any(|word| cursor.at(&format!("{word} PARTITION"))) {
+        return None;
+    }
+    let words = clause::action_kind(cursor.source, cursor.tokens);
+    let mut changes = vec![act(table, words.trim_start_matches("ALTER TABLE "))];
+    // The table that partition and rows are exchanged with.
+    let other = if from_table {
+        cursor.eat("CONVERT TABLE");
+        cursor.name()
+    } else {
+        cursor.until(&["WITH TABLE", "TO TABLE"]);
+        if cursor.eat("WITH TABLE") || cursor.eat("TO TABLE") { cursor.name() } else { None }
     };
-    cursor.need_end()?;
-    for mut change in changes {
-        if let Change::Other { kind } = &mut change
-            && kind.is_empty()
-        {
-            *kind = clause::action_kind(cursor.source, tokens);
-        }
-        clauses.push(Clause::new(range.clone(), change));
-    }
-    Ok(())
-}
-
-/// Words with which MySQL's table options and maintenance actions begin.
-const OPTIONS: &[&str] = &[
-    "ALGORITHM",
-    "AUTOEXTEND_SIZE",
-    "AUTO_INCREMENT",
-    "AVG_ROW_LENGTH",
-    "CHARACTER",
-    "CHARSET",
-    "CHECKSUM",
-    "COLLATE",
-    "COMMENT",
-    "COMPRESSION",
-    "CONNECTION",
-    "CONVERT",
-    "DATA",
-    "DEFAULT",
-    "DELAY_KEY_WRITE",
-    "DISABLE",
-    "DISCARD",
-    "ENABLE",
-    "ENCRYPTED",
-    "ENCRYPTION",
-    "ENCRYPTION_KEY_ID",
-    "ENGINE",
-    "ENGINE_ATTRIBUTE",
-    "FORCE",
-    "IMPORT",
-    "INDEX",
-    "INSERT_METHOD",
-    "KEY_BLOCK_SIZE",
-    "LOCK",
-    "MAX_ROWS",
-    "MIN_ROWS",
-    "PACK_KEYS",
-    "PAGE_CHECKSUM",
-    "PAGE_COMPRESSED",
-    "PAGE_COMPRESSION_LEVEL",
-    "PASSWORD",
-    "REMOVE",
-    "ROW_FORMAT",
-    "SECONDARY_ENGINE",
-    "SECONDARY_LOAD",
-    "SECONDARY_UNLOAD",
-    "SEQUENCE",
-    "STATS_AUTO_RECALC",
-    "STATS_PERSISTENT",
-    "STATS_SAMPLE_PAGES",
-    "STORAGE",
-    "TABLESPACE",
-    "TRANSACTIONAL",
-    "TYPE",
-    "UNION",
-    "WITH",
-    "WITHOUT",
-];
-
-/// An action that concerns no rule; its kind is filled in by the caller.
-fn other(cursor: &mut Cursor<'_>) -> Vec<Change> {
+    changes.extend(other.map(|other| act(&other, words.trim_start_matches("ALTER TABLE "))));
     cursor.tokens = &[];
-    vec![unnamed()]
+    Some(changes)
 }
 
-fn unnamed() -> Change {
-    Change::Other { kind: String::new() }
-}
-
-/// MySQL's `ADD COLUMN (a INT, b INT)`.
-fn add_columns(
-    statement: &Statement<'_>,
-    table: &Name,
-    mut cursor: Cursor<'_>,
-    clauses: &mut Vec<Clause>,
-) -> Result<(), Unread> {
-    cursor.eat("COLUMN");
-    let group = cursor.need_group()?;
-    cursor.need_end()?;
-    for mut item in cursor.within(group).comma_separated() {
-        let range = range_of(item.tokens).ok_or_else(|| item.expected("a column"))?;
-        let change = if key::begins(statement.dialect, &item) {
-            add_key(statement, table.clone(), &mut item)?
-        } else {
-            let column = column(statement, &mut item)?;
-            Change::AddColumn { table: table.clone(), column, if_not_exists: false }
-        };
-        item.need_end()?;
-        clauses.push(Clause::new(range, change));
+fn add<'a>(statement: &Statement<'a>, table: &Name, cursor: &mut Cursor<'a>) -> Result<Said<'a>, Unread> {
+    let mysql = statement.mysql();
+    if mysql && cursor.eat("SYSTEM VERSIONING") {
+        return Ok(vec![(&[], act(table, "ADD SYSTEM VERSIONING"))]);
     }
-    Ok(())
-}
-
-fn add(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
-    if statement.dialect == Dialect::Mysql && (cursor.at("SYSTEM VERSIONING") || cursor.at("PERIOD FOR")) {
-        cursor.tokens = &[];
-        return Ok(unnamed());
+    if mysql && cursor.eat("PERIOD FOR") {
+        cursor.bump();
+        cursor.group();
+        return Ok(vec![(&[], act(table, "ADD PERIOD"))]);
     }
     if key::begins(statement.dialect, cursor) {
-        return add_key(statement, table, cursor);
+        return Ok(vec![(&[], add_key(statement, table, cursor)?)]);
     }
     cursor.eat("COLUMN");
-    let if_not_exists = statement.dialect == Dialect::Mysql && cursor.eat("IF NOT EXISTS");
-    let column = column(statement, cursor)?;
-    if statement.dialect == Dialect::Mysql {
-        position(cursor)?;
+    let if_not_exists = mysql && cursor.eat("IF NOT EXISTS");
+    if !mysql || !cursor.at("(") {
+        let column = column(statement, cursor)?;
+        if mysql {
+            position(cursor)?;
+        }
+        return Ok(vec![(&[], Change::AddColumn { table: table.clone(), column, if_not_exists })]);
     }
-    Ok(Change::AddColumn { table, column, if_not_exists })
+    // `ADD COLUMN (a INT, KEY (a))`.
+    let group = cursor.need_group()?;
+    let mut said = Vec::new();
+    for mut item in cursor.within(group).comma_separated() {
+        let tokens = item.tokens;
+        let change = if key::begins(statement.dialect, &item) {
+            add_key(statement, table, &mut item)?
+        } else {
+            let column = column(statement, &mut item)?;
+            Change::AddColumn { table: table.clone(), column, if_not_exists }
+        };
+        item.need_end()?;
+        said.push((tokens, change));
+    }
+    Ok(said)
 }
 
-fn add_key(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
-    let if_not_exists =
-        cursor.tokens.windows(3).take(4).any(|three| {
-            ["if", "not", "exists"].iter().zip(three).all(|(word, token)| token.is_word(cursor.source, word))
-        });
+fn add_key(statement: &Statement<'_>, table: &Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
+    let table = table.clone();
     Ok(match key::key(statement, cursor)? {
         Key::Constraint(constraint) => Change::AddConstraint { table, constraint },
-        Key::Index(index) => Change::CreateIndex { table, index, concurrently: false, if_not_exists },
+        Key::Index { index, if_not_exists } => Change::CreateIndex { table, index, concurrently: false, if_not_exists },
     })
 }
 
-fn drop(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
-    if statement.dialect == Dialect::Mysql {
-        if cursor.at("SYSTEM VERSIONING") || cursor.at("PERIOD FOR") {
-            cursor.tokens = &[];
-            return Ok(unnamed());
+fn drop(mysql: bool, table: Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
+    if mysql {
+        if cursor.eat("SYSTEM VERSIONING") {
+            return Ok(act(&table, "DROP SYSTEM VERSIONING"));
+        }
+        if cursor.eat("PERIOD") {
+            cursor.eat("IF EXISTS");
+            cursor.need("FOR")?;
+            cursor.need_identifier("a period")?;
+            return Ok(act(&table, "DROP PERIOD"));
         }
         if cursor.eat("PRIMARY KEY") {
             // The name that MySQL gives to every primary key.
@@ -252,29 +217,29 @@ fn drop(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Resu
             return Ok(Change::DropIndex { table: Some(table), name, concurrently: false, if_exists, cascade: false });
         }
     }
-    if cursor.eat("CONSTRAINT")
-        || statement.dialect == Dialect::Mysql && (cursor.eat("FOREIGN KEY") || cursor.eat("CHECK"))
-    {
-        cursor.eat("IF EXISTS");
-        return Ok(Change::DropConstraint {
-            table,
-            name: cursor.need_identifier("a constraint's name")?,
-            if_exists: false,
-            cascade: false,
-        });
+    if cursor.eat("CONSTRAINT") || mysql && (cursor.eat("FOREIGN KEY") || cursor.eat("CHECK")) {
+        let if_exists = cursor.eat("IF EXISTS");
+        let name = cursor.need_identifier("a constraint's name")?;
+        return Ok(Change::DropConstraint { table, name, if_exists, cascade: false });
     }
     cursor.eat("COLUMN");
-    let if_exists = statement.dialect == Dialect::Mysql && cursor.eat("IF EXISTS");
+    let if_exists = mysql && cursor.eat("IF EXISTS");
     let column = cursor.need_identifier("a column")?;
-    let _ = cursor.eat("CASCADE") || cursor.eat("RESTRICT");
-    Ok(Change::DropColumn { table, column, if_exists, cascade: false })
+    let cascade = mysql && cursor.eat("CASCADE");
+    if mysql {
+        cursor.eat("RESTRICT");
+    }
+    Ok(Change::DropColumn { table, column, if_exists, cascade })
 }
 
-fn rename(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
-    if statement.dialect == Dialect::Mysql {
-        if cursor.at("INDEX") || cursor.at("KEY") {
-            cursor.tokens = &[];
-            return Ok(unnamed());
+fn rename(mysql: bool, table: Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
+    if mysql {
+        if cursor.eat("INDEX") || cursor.eat("KEY") {
+            cursor.eat("IF EXISTS");
+            let name = Name::plain(cursor.need_identifier("an index")?);
+            cursor.need("TO")?;
+            let to = cursor.need_identifier("an index")?;
+            return Ok(Change::RenameObject { object: Object::Index, name, table: Some(table), to });
         }
         if !cursor.at("COLUMN") {
             let _ = cursor.eat("TO") || cursor.eat("AS") || cursor.eat("=");
@@ -285,23 +250,31 @@ fn rename(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Re
         return Ok(Change::RenameTable { table, to });
     }
     cursor.eat("COLUMN");
-    cursor.eat("IF EXISTS");
+    if mysql {
+        cursor.eat("IF EXISTS");
+    }
     let column = cursor.need_identifier("a column")?;
     cursor.need("TO")?;
     Ok(Change::RenameColumn { table, column, to: cursor.need_identifier("a column")? })
 }
 
-fn alter_column(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
-    let other = ["INDEX", "KEY", "CHECK", "CONSTRAINT"].contains(&cursor.peek().as_str());
-    if other && statement.dialect == Dialect::Mysql {
-        cursor.tokens = &[];
-        return Ok(unnamed());
+fn alter(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
+    if statement.mysql()
+        && let Some(object) = ["INDEX", "KEY", "CHECK", "CONSTRAINT"].into_iter().find(|word| cursor.eat(word))
+    {
+        cursor.eat("IF EXISTS");
+        cursor.need_identifier("a name")?;
+        let states = ["VISIBLE", "INVISIBLE", "NOT IGNORED", "IGNORED", "NOT ENFORCED", "ENFORCED"];
+        let state = states.into_iter().find(|words| cursor.eat(words)).ok_or_else(|| cursor.expected("a state"))?;
+        return Ok(act(&table, format!("ALTER {} {state}", object.replace("KEY", "INDEX"))));
     }
     cursor.eat("COLUMN");
-    cursor.eat("IF EXISTS");
+    if statement.mysql() {
+        cursor.eat("IF EXISTS");
+    }
     let column = cursor.need_identifier("a column")?;
     if cursor.eat("SET DEFAULT") {
-        let value = std::mem::take(&mut cursor.tokens);
+        let value = cursor.until(&[",", "PARTITION BY"]);
         statement.expression(value)?;
         let expression = text_of(cursor.source, value).ok_or_else(|| cursor.expected("a default"))?;
         return Ok(Change::SetDefault { table, column, expression });
@@ -316,58 +289,101 @@ fn alter_column(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>)
         if cursor.eat("DROP NOT NULL") {
             return Ok(Change::DropNotNull { table, column });
         }
-    } else if cursor.eat("SET VISIBLE") || cursor.eat("SET INVISIBLE") {
-        return Ok(unnamed());
+    } else if let Some(state) = ["SET VISIBLE", "SET INVISIBLE"].into_iter().find(|words| cursor.eat(words)) {
+        let action = ColumnAction::Other(state.to_string());
+        return Ok(Change::AlterColumn { table, column, action });
     }
     Err(cursor.expected("SET or DROP"))
 }
 
-/// MODIFY and CHANGE say the whole column anew.
-fn redefine(statement: &Statement<'_>, table: &Name, cursor: &mut Cursor<'_>) -> Result<Vec<Change>, Unread> {
-    let mut changes = Vec::new();
-    let change = cursor.eat("CHANGE");
-    if !change {
-        cursor.need("MODIFY")?;
+/// Options, and actions without an object.
+fn whole_table(table: &Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
+    const ALONE: [&str; 12] = [
+        "DISABLE KEYS",
+        "ENABLE KEYS",
+        "DISCARD TABLESPACE",
+        "IMPORT TABLESPACE",
+        "FORCE",
+        "REMOVE PARTITIONING",
+        "WITH VALIDATION",
+        "WITHOUT VALIDATION",
+        "SECONDARY_LOAD",
+        "SECONDARY_UNLOAD",
+        "WITH SYSTEM VERSIONING",
+        "WITHOUT SYSTEM VERSIONING",
+    ];
+    if let Some(mode) = option::mode(cursor, table) {
+        return Ok(mode);
     }
-    cursor.eat("COLUMN");
-    cursor.eat("IF EXISTS");
-    let old = if change { Some(cursor.need_identifier("a column")?) } else { None };
-    let column = column(statement, cursor)?;
-    position(cursor)?;
-    if let Some(old) = old
-        && old != column.name
-    {
-        changes.push(Change::RenameColumn { table: table.clone(), column: old, to: column.name.clone() });
+    if let Some(words) = ALONE.into_iter().find(|words| cursor.eat(words)) {
+        return Ok(act(table, words));
     }
-    changes.extend(as_changes(table, column));
-    Ok(changes)
+    if cursor.eat("CONVERT TO") {
+        let action = if cursor.eat("CHARACTER SET") || cursor.eat("CHARSET") || cursor.eat("CHAR SET") {
+            cursor.eat("=");
+            cursor.bump();
+            "CONVERT TO CHARACTER SET"
+        } else {
+            "CONVERT TO"
+        };
+        if cursor.eat("COLLATE") {
+            cursor.eat("=");
+            cursor.bump();
+        }
+        return Ok(act(table, action));
+    }
+    if cursor.eat("ORDER BY") {
+        loop {
+            cursor.need_identifier("a column")?;
+            let _ = cursor.eat("ASC") || cursor.eat("DESC");
+            let mut ahead = cursor.clone();
+            if !ahead.eat(",") || ahead.identifier().is_none() || !(ahead.tokens.is_empty() || ahead.at(",")) {
+                return Ok(act(table, "ORDER BY"));
+            }
+            cursor.eat(",");
+        }
+    }
+    match option::table_option(cursor) {
+        Some(words) => Ok(act(table, words)),
+        None => Err(cursor.expected("an action")),
+    }
 }
 
-fn as_changes(table: &Name, column: Column) -> Vec<Change> {
-    let table = || table.clone();
-    let name = || column.name.clone();
-    let mut changes = vec![Change::ChangeType {
-        table: table(),
-        column: name(),
-        to: column.data_type.clone(),
-        collation: None,
-        using: None,
-    }];
-    changes.push(match column.not_null {
-        true => Change::SetNotNull { table: table(), column: name() },
-        false => Change::DropNotNull { table: table(), column: name() },
-    });
-    if let Some(expression) = column.default.clone() {
-        changes.push(Change::SetDefault { table: table(), column: name(), expression });
+/// ALTER of what is no table.
+fn other_object(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
+    if !statement.mysql() {
+        return Err(statement.cursor.expected("TABLE"));
     }
-    let columns = vec![name()];
-    let kinds = [
-        column.primary_key.then(|| ConstraintKind::PrimaryKey { columns: columns.clone() }),
-        column.unique.then(|| ConstraintKind::Unique { columns: columns.clone() }),
-    ];
-    changes.extend(kinds.into_iter().flatten().map(|kind| Change::AddConstraint {
-        table: table(),
-        constraint: Constraint { name: None, kind, not_valid: false, using_index: None },
-    }));
-    changes
+    create::modifiers(statement.dialect, &mut statement.cursor);
+    let cursor = &mut statement.cursor;
+    if cursor.eat("VIEW") {
+        return create::view(statement, true);
+    }
+    if cursor.eat("EVENT") {
+        let name = cursor.need_name("an event")?;
+        cursor.until(&["RENAME TO", "DO"]);
+        if !cursor.eat("RENAME TO") {
+            return Ok(statement.other());
+        }
+        let to = cursor.need_name("an event")?.name;
+        return Ok(statement.whole(Change::RenameObject { object: Object::Event, name, table: None, to }));
+    }
+    if cursor.eat("SEQUENCE") {
+        cursor.eat("IF EXISTS");
+        let sequence = cursor.need_name("a sequence")?;
+        let words: Vec<String> = cursor
+            .tokens
+            .iter()
+            .filter(|token| token.kind == Kind::Word)
+            .map(|token| token.text(cursor.source).to_ascii_uppercase())
+            .collect();
+        return Ok(statement.whole(Change::AlterSequence { sequence, action: words.join(" ") }));
+    }
+    let known = ["DATABASE", "SCHEMA", "FUNCTION", "PROCEDURE", "USER", "SERVER", "INSTANCE", "TABLESPACE", "ROLE"];
+    let prefixed = ["LOGFILE", "UNDO", "RESOURCE"];
+    let word = cursor.peek();
+    match known.iter().chain(&prefixed).any(|known| *known == word) {
+        true => Ok(statement.other()),
+        false => Err(cursor.expected("TABLE")),
+    }
 }

@@ -4,7 +4,7 @@ use super::Statement;
 use crate::sql::Dialect;
 use crate::sql::change::{Column, Generated};
 use crate::sql::dialect::clause;
-use crate::sql::dialect::cursor::Cursor;
+use crate::sql::dialect::cursor::{Cursor, unquote};
 use crate::sql::dialect::filter::text_of;
 use crate::sql::lexer::Token;
 use crate::sql::statement::Unread;
@@ -109,6 +109,11 @@ fn attribute(statement: &Statement<'_>, cursor: &mut Cursor<'_>, column: &mut Co
         let start = cursor.tokens;
         let taken = plain_attribute(statement.dialect, cursor);
         let read = &start[..start.len() - cursor.tokens.len()];
+        if let [collate, collation] = read
+            && collate.is_word(cursor.source, "collate")
+        {
+            column.collation = Some(unquote(collation.text(cursor.source)));
+        }
         column.attributes.extend(text_of(cursor.source, read));
         return Ok(taken);
     }

@@ -1,8 +1,9 @@
 //! UPDATE, DELETE, INSERT and REPLACE.
 
 use super::Statement;
+use super::tables::{self, Reference};
 use crate::sql::Dialect;
-use crate::sql::change::{Assignment, Change};
+use crate::sql::change::{Assignment, Change, Name};
 use crate::sql::dialect::cursor::Cursor;
 use crate::sql::dialect::filter::{self, text_of};
 use crate::sql::dialect::sqlparser;
@@ -14,7 +15,6 @@ const MODIFIERS: [&str; 5] = ["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK
 
 /// Reads a data change, or a query that begins with WITH.
 pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
-    let source = statement.cursor.source;
     judge(&statement)?;
     let with = statement.cursor.at("WITH");
     if with {
@@ -24,34 +24,23 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
     statement.cursor.bump();
     let cursor = &mut statement.cursor;
     let behind_word = cursor.tokens.len();
+    let mut overlooks = word == "REPLACE";
     if statement.dialect == Dialect::Mysql {
-        while MODIFIERS.iter().any(|word| cursor.eat(word)) {}
+        while let Some(word) = MODIFIERS.into_iter().find(|word| cursor.eat(word)) {
+            overlooks |= word == "IGNORE";
+        }
     } else if cursor.eat("OR") {
+        overlooks = cursor.at("REPLACE") || cursor.at("IGNORE");
         cursor.bump();
     }
     let alone = !with && cursor.tokens.len() == behind_word;
-    match word.as_str() {
-        "UPDATE" => {
-            let change = update(cursor, alone)?;
-            Ok(statement.whole(change))
-        }
-        "DELETE" => {
-            cursor.eat("FROM");
-            let table = cursor.need_name("a table")?;
-            cursor.until(&["WHERE", "RETURNING", "ORDER BY", "LIMIT"]);
-            cursor.eat("WHERE");
-            let filter = filter::conjuncts(source, cursor.until(&["RETURNING", "ORDER BY", "LIMIT"]), &[]);
-            let limited = is_limited(cursor);
-            let change = Change::Delete { table, filter, limited };
-            Ok(statement.whole(change))
-        }
-        "INSERT" | "REPLACE" => {
-            cursor.eat("INTO");
-            let table = cursor.need_name("a table")?;
-            Ok(statement.whole(Change::Insert { table, columns: Vec::new(), query: false, on_conflict: None }))
-        }
-        _ => Ok(statement.other()),
-    }
+    let changes = match word.as_str() {
+        "UPDATE" => update(cursor, alone)?,
+        "DELETE" => delete(cursor)?,
+        "INSERT" | "REPLACE" => vec![insert(cursor, overlooks)?],
+        _ => return Ok(statement.other()),
+    };
+    Ok(changes.into_iter().flat_map(|change| statement.whole(change)).collect())
 }
 
 /// Asks sqlparser, without what of MySQL's it does not know: modifiers, and `UPDATE a, b SET`.
@@ -72,28 +61,143 @@ fn judge(statement: &Statement<'_>) -> Result<(), Unread> {
     sqlparser::statement(source, &kept.concat(), statement.dialect)
 }
 
-/// Reads what follows UPDATE and its modifiers; `alone` if there are none, and no WITH.
-fn update(cursor: &mut Cursor<'_>, alone: bool) -> Result<Change, Unread> {
+/// Where the condition of a data change ends.
+const BEHIND_CONDITION: &[&str] = &["RETURNING", "ORDER BY", "LIMIT"];
+
+/// Reads what follows INSERT or REPLACE; `overlooks` if a row that is there already is no error.
+fn insert(cursor: &mut Cursor<'_>, overlooks: bool) -> Result<Change, Unread> {
+    cursor.eat("INTO");
     let table = cursor.need_name("a table")?;
+    if cursor.eat("PARTITION") {
+        cursor.group();
+    }
+    if cursor.eat("AS") {
+        cursor.identifier();
+    }
+    let query_in_parentheses = ["( SELECT", "( WITH", "( (", "( TABLE"].iter().any(|words| cursor.at(words));
+    let mut columns = if query_in_parentheses || cursor.at("SET") { Vec::new() } else { columns(cursor) };
+    let query = ["SELECT", "WITH", "TABLE", "("].contains(&cursor.peek().as_str());
+    if cursor.eat("SET") {
+        let assigned = cursor.until(&["ON DUPLICATE KEY", "RETURNING", "AS"]);
+        for mut part in cursor.within(assigned).comma_separated() {
+            columns.push(part.need_name("a column")?.name);
+        }
+    }
+    cursor.until(&["ON DUPLICATE KEY", "ON CONFLICT"]);
+    let on_conflict = if cursor.eat("ON CONFLICT") {
+        Some(conflict_columns(cursor))
+    } else {
+        (overlooks || cursor.at("ON DUPLICATE KEY")).then(Vec::new)
+    };
+    Ok(Change::Insert { table, columns, query, on_conflict })
+}
+
+/// The columns in the parentheses ahead, if there are any.
+pub(in crate::sql::dialect) fn columns(cursor: &mut Cursor<'_>) -> Vec<String> {
+    let listed = cursor.group().unwrap_or_default();
+    let parts = cursor.within(listed).comma_separated();
+    parts.into_iter().filter_map(|mut part| part.name()).map(|name| name.name).collect()
+}
+
+/// Of `ON CONFLICT (a, lower(b))` the plain columns by name, expressions by their source.
+fn conflict_columns(cursor: &mut Cursor<'_>) -> Vec<String> {
+    let source = cursor.source;
+    let listed = cursor.group().unwrap_or_default();
+    let text = |mut part: Cursor<'_>| {
+        let all = part.tokens;
+        let name = part.identifier();
+        if part.tokens.is_empty() || part.at("COLLATE") { name } else { text_of(source, all) }
+    };
+    cursor.within(listed).comma_separated().into_iter().filter_map(text).collect()
+}
+
+/// Reads what follows DELETE and its modifiers: `FROM t`, `a, b FROM a JOIN b`, `FROM a, b USING a JOIN b`.
+fn delete(cursor: &mut Cursor<'_>) -> Result<Vec<Change>, Unread> {
+    let behind_tables = ["WHERE", "RETURNING", "ORDER BY", "LIMIT"];
+    let from = cursor.eat("FROM");
+    let first = cursor.until(&["FROM", "USING", "WHERE", "RETURNING", "ORDER BY", "LIMIT"]);
+    let first = cursor.within(first);
+    let joined = if cursor.eat("USING") || !from && cursor.eat("FROM") {
+        let tokens = cursor.until(&behind_tables);
+        Some(tables::joined(&cursor.within(tokens)))
+    } else {
+        None
+    };
+    let mut tables = Vec::new();
+    match &joined {
+        Some(joined) => {
+            for mut part in first.comma_separated() {
+                let named = part.need_name("a table")?;
+                part.eat(". *");
+                part.need_end()?;
+                tables.push(resolve(&named, joined));
+            }
+        }
+        None => tables.push(first.clone().need_name("a table")?),
+    }
+    cursor.eat("WHERE");
+    let filter = filter::conjuncts(cursor.source, cursor.until(BEHIND_CONDITION), &[]);
+    let limited = is_limited(cursor);
+    let one = |table| Change::Delete { table, filter: filter.clone(), limited };
+    Ok(tables.into_iter().map(one).collect())
+}
+
+/// The table behind an alias.
+fn resolve(named: &Name, joined: &[Reference]) -> Name {
+    let of_alias = joined.iter().find(|reference| {
+        named.schema.is_none()
+            && reference.alias.as_deref().is_some_and(|alias| alias.eq_ignore_ascii_case(&named.name))
+    });
+    of_alias.map_or_else(|| named.clone(), |reference| reference.name.clone())
+}
+
+/// Reads what follows UPDATE and its modifiers; `alone` if there are none, and no WITH. Of a join, each table that
+/// is written is a change.
+fn update(cursor: &mut Cursor<'_>, alone: bool) -> Result<Vec<Change>, Unread> {
+    let first = cursor.clone().need_name("a table")?;
+    let named = cursor.until(&["SET"]);
+    let joined = tables::joined(&cursor.within(named));
     // An alias, a join, an index hint.
-    let mut plain = cursor.until(&["SET"]).is_empty() && alone;
+    let mut plain = alone && matches!(named, [_] | [_, _, _]) && joined.len() == 1 && joined[0].alias.is_none();
     cursor.need("SET")?;
     let assigned = cursor.until(&["FROM", "WHERE", "RETURNING", "ORDER BY", "LIMIT"]);
-    let mut set = Vec::new();
+    let mut written: Vec<(Name, Vec<Assignment>)> = Vec::new();
     for part in cursor.within(assigned).comma_separated() {
+        let table = qualifier(&part).map_or_else(|| first.clone(), |table| resolve(&table, &joined));
+        let mut set = Vec::new();
         plain &= assignment(part, &mut set)?;
+        match written.iter_mut().find(|(known, _)| known.name.eq_ignore_ascii_case(&table.name)) {
+            Some((_, known)) => known.append(&mut set),
+            None => written.push((table, set)),
+        }
     }
     if cursor.at("FROM") {
         plain = false;
         cursor.until(&["WHERE", "RETURNING", "ORDER BY", "LIMIT"]);
     }
-    let mut filter = Vec::new();
+    let mut condition: &[Token] = &[];
     if cursor.eat("WHERE") {
-        let condition = cursor.until(&["RETURNING", "ORDER BY", "LIMIT"]);
-        filter = filter::conjuncts(cursor.source, condition, &set);
+        condition = cursor.until(BEHIND_CONDITION);
     }
-    plain &= cursor.tokens.is_empty();
-    Ok(Change::Update { table, set, filter, limited: false, plain })
+    plain &= cursor.tokens.is_empty() && written.len() == 1;
+    let limited = is_limited(cursor);
+    let one = |(table, set): (Name, Vec<Assignment>)| {
+        let filter = filter::conjuncts(cursor.source, condition, &set);
+        Change::Update { table, set, filter, limited, plain }
+    };
+    Ok(written.into_iter().map(one).collect())
+}
+
+/// The table that qualifies an assigned column.
+fn qualifier(part: &Cursor<'_>) -> Option<Name> {
+    let mut part = part.clone();
+    let mut words = vec![part.identifier()?];
+    while part.eat(".") {
+        words.push(part.identifier()?);
+    }
+    words.pop();
+    let name = words.pop()?;
+    Some(Name { schema: words.pop(), name })
 }
 
 /// A LIMIT of the statement itself follows, not one of a query in it.

@@ -12,7 +12,7 @@ use crate::sql::statement::Unread;
 /// A table constraint, or one of MySQL's keys.
 pub(super) enum Key {
     Constraint(Constraint),
-    Index(Index),
+    Index { index: Index, if_not_exists: bool },
 }
 
 /// A constraint or a key begins here, not a column.
@@ -51,6 +51,7 @@ pub(super) fn key(statement: &Statement<'_>, cursor: &mut Cursor<'_>) -> Result<
         ConstraintKind::ForeignKey { columns, references }
     } else if cursor.eat("PRIMARY KEY") {
         index_name(cursor);
+        using(cursor);
         ConstraintKind::PrimaryKey { columns: columns(statement, cursor)? }
     } else {
         let unique = cursor.eat("UNIQUE");
@@ -69,44 +70,62 @@ fn unique_or_index(
     constrained: bool,
     name: Option<String>,
 ) -> Result<Key, Unread> {
-    let mut plain = true;
+    let mut method = None;
     if statement.dialect == Dialect::Mysql {
-        plain = unique || !(cursor.eat("FULLTEXT") || cursor.eat("SPATIAL"));
+        method = if unique { None } else { special(cursor) };
         let _ = cursor.eat("INDEX") || cursor.eat("KEY");
     }
+    let if_not_exists = cursor.eat("IF NOT EXISTS");
     let name = index_name(cursor).or(name);
-    plain &= names_alone(cursor);
+    method = method.or(using(cursor));
+    let mut plain = method.is_none() && names_alone(cursor);
     let columns = columns(statement, cursor)?;
     let before_options = cursor.tokens.len();
-    index_options(cursor);
+    method = method.or(index_options(cursor));
     plain &= cursor.tokens.len() == before_options;
     conflict_clause(cursor);
     if unique && (constrained || statement.dialect == Dialect::Sqlite) {
         let kind = ConstraintKind::Unique { columns };
         return Ok(Key::Constraint(Constraint { name, kind, not_valid: false, using_index: None }));
     }
-    Ok(Key::Index(Index { name, columns, unique, method: None, predicate: None, plain }))
+    let index = Index { name, columns, unique, method, predicate: None, plain };
+    Ok(Key::Index { index, if_not_exists })
 }
 
-/// `[IF NOT EXISTS] [name] [USING BTREE]`.
+/// `[IF NOT EXISTS] [name]`; of an index without a name, USING follows at once.
 fn index_name(cursor: &mut Cursor<'_>) -> Option<String> {
     cursor.eat("IF NOT EXISTS");
-    let name = cursor.identifier();
-    if cursor.eat("USING") {
-        cursor.bump();
-    }
-    name
+    if cursor.at("USING") { None } else { cursor.identifier() }
 }
 
-/// MySQL's options behind an index's columns, with or without `=`.
-pub(super) fn index_options(cursor: &mut Cursor<'_>) {
+/// The kinds of index that are no B-tree.
+pub(super) fn special(cursor: &mut Cursor<'_>) -> Option<String> {
+    let word = ["FULLTEXT", "SPATIAL", "VECTOR"].into_iter().find(|word| cursor.eat(word))?;
+    Some(word.to_ascii_lowercase())
+}
+
+/// `USING HASH`; a B-tree is the usual way.
+pub(super) fn using(cursor: &mut Cursor<'_>) -> Option<String> {
+    if !cursor.eat("USING") {
+        return None;
+    }
+    let word = cursor.peek().to_ascii_lowercase();
+    cursor.bump();
+    (word != "btree").then_some(word)
+}
+
+/// Takes MySQL's options behind an index's columns, with or without `=`; its method, if one of them says it.
+pub(super) fn index_options(cursor: &mut Cursor<'_>) -> Option<String> {
+    let mut method = None;
     loop {
-        let words = ["USING", "COMMENT", "KEY_BLOCK_SIZE", "WITH PARSER", "ALGORITHM", "LOCK", "CLUSTERING"];
-        if words.iter().any(|words| cursor.eat(words)) {
+        let valued = ["COMMENT", "KEY_BLOCK_SIZE", "WITH PARSER", "CLUSTERING", "ENGINE_ATTRIBUTE", "M", "DISTANCE"];
+        if cursor.at("USING") {
+            method = using(cursor).or(method);
+        } else if valued.iter().any(|words| cursor.eat(words)) {
             cursor.eat("=");
             cursor.bump();
         } else if !["VISIBLE", "INVISIBLE", "IGNORED", "NOT IGNORED"].iter().any(|words| cursor.eat(words)) {
-            return;
+            return method;
         }
     }
 }
