@@ -2,6 +2,9 @@
 
 pub mod layout;
 pub mod migration;
+mod printed;
 pub mod since;
+pub mod stdin;
+mod text;
 
 pub use migration::{History, Irregular, Migration, Phase};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Context, Format};
 use crate::error::{Error, Result, exit_code};
 use crate::history::layout::{self, Choice, Layout};
-use crate::history::since;
+use crate::history::{History, since, stdin};
 use crate::lint::{Severity, lint};
 use crate::report;
 use crate::settings::{Settings, resolve_url};
@@ -14,7 +14,7 @@ use crate::sql::Dialect;
 /// Find changes that break or block the version of the application that is still running
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Files and directories; without any, those of the settings (`migrations`)
+    /// Files and directories, or `-` for standard input; without any, those of the settings (`migrations`)
     paths: Vec<PathBuf>,
 
     /// Whose SQL it is: postgres, mysql (also for MariaDB) or sqlite
@@ -52,15 +52,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let layout = args.layout.as_deref().map(Layout::from_word).transpose()?.or(settings.layout);
     let choice = Choice { dialect: dialect(args, &settings)?, layout };
     let paths = if args.paths.is_empty() { &settings.migrations } else { &args.paths };
-    if paths.iter().any(|path| path.as_os_str() == "-") {
-        return Err(Error::input("lint does not read standard input").hint("give the path of a file or a directory"));
-    }
-    let mut history = layout::read(paths, choice).map_err(|error| {
-        if args.paths.is_empty() && !paths.iter().all(|path| path.exists()) {
-            return error.hint("without PATHS, `migrations` in lockkeeper.toml is read, or the directory `migrations`");
-        }
-        error
-    })?;
+    let mut history = read(args, paths, choice)?;
     if let Some(word) = &args.since {
         since::narrow(&mut history, word)?;
     }
@@ -79,6 +71,23 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         exit_code::FINDINGS
     } else {
         exit_code::CLEAN
+    })
+}
+
+/// Reads the files, or standard input.
+fn read(args: &Args, paths: &[PathBuf], choice: Choice) -> Result<History> {
+    if paths.iter().any(|path| path.as_os_str() == "-") {
+        if paths.len() > 1 {
+            let error = Error::input("standard input is read alone, not together with files");
+            return Err(error.hint("give `-`, or files and directories"));
+        }
+        return stdin::read(std::io::stdin().lock(), choice.dialect);
+    }
+    layout::read(paths, choice).map_err(|error| {
+        if args.paths.is_empty() && !paths.iter().all(|path| path.exists()) {
+            return error.hint("without PATHS, `migrations` in lockkeeper.toml is read, or the directory `migrations`");
+        }
+        error
     })
 }
 

@@ -22,6 +22,7 @@ use order::Part;
 use reading::{Reading, Unit};
 
 pub use directory::home_of;
+pub(super) use plain::down_section;
 
 /// Declares each tool's module. Where two tools' names fit a directory alike, the first one here is taken.
 macro_rules! layouts {
@@ -261,7 +262,8 @@ fn dialect(sequences: &[Sequence], chosen: Option<Dialect>, notes: &mut Vec<Stri
     Some(dialect)
 }
 
-fn no_dialect() -> Error {
+/// Nobody says whose SQL it is.
+pub(super) fn no_dialect() -> Error {
     Error::input("whose SQL is it? no dialect is given")
         .hint("give --dialect postgres, mysql or sqlite, or write `dialect = \"postgres\"` into lockkeeper.toml")
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{History, Irregular, Migration};
+use super::{History, Irregular, Migration, stdin};
 use crate::error::{Error, Result};
 use git::{Changes, Repository};
 
@@ -98,6 +98,9 @@ fn sequences(migrations: &[Migration]) -> Vec<Range<usize>> {
 
 /// Judges what is not as it was where this branch left the one of the revision.
 fn since_revision(history: &mut History, word: &str) -> Result<()> {
+    if history.migrations.iter().any(|migration| migration.path == stdin::NAME) {
+        return Err(no_meaning(word, Error::input("git knows nothing of standard input")));
+    }
     let mut repositories: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
     let mut known = BTreeMap::new();
     for (index, migration) in history.migrations.iter().enumerate() {

@@ -23,5 +23,7 @@ mod run;
 mod servers;
 mod since;
 mod sql;
+mod stdin;
 mod temporary;
 mod tidy;
+mod unreadable;

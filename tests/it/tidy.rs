@@ -136,7 +136,9 @@ fn each_crate_is_known_only_where_it_belongs() {
         for (name, allowed) in CRATES {
             let knows = code(&text).lines().any(|line| {
                 let line = line.split("//").next().unwrap_or("");
-                line.contains(&format!("{name}::"))
+                let path = format!("{name}::");
+                line.match_indices(&path)
+                    .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
             });
             if knows && !allowed.iter().any(|prefix| place.starts_with(prefix)) {
                 wrong.push(format!("{path} knows {name}"));

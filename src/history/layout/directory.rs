@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::order::{Part, path_key};
 use crate::error::{Error, Result};
-use crate::history::Phase;
+use crate::history::{Phase, text};
 
 /// The file that makes a directory a phased change.
 const EXPAND: &str = "expand.sql";
@@ -195,7 +195,7 @@ impl Found {
         {
             return;
         }
-        let text = read_text(&path).map_err(|error| self.errors.push(error)).ok();
+        let text = text::of_file(&path).map_err(|error| self.errors.push(error)).ok();
         let (home, name, kind) = home(&path, phased);
         self.enter(&home, Entry { path, name, kind, text }, argument);
     }
@@ -225,17 +225,6 @@ impl Found {
         }
         notes
     }
-}
-
-fn read_text(path: &Path) -> Result<Arc<str>> {
-    let shown = path.display();
-    let bytes = fs::read(path).map_err(|error| Error::input(format!("could not read `{shown}`")).because(error))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Error::input(format!("`{shown}` is not UTF-8: the first wrong byte is at offset {at}"))
-            .hint("save the file as UTF-8")
-    })?;
-    Ok(text.into())
 }
 
 /// The directory that orders a file, its name there, and what it is.

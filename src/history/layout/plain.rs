@@ -33,7 +33,7 @@ fn place(entry: &Entry, text: &str, notes: &mut Vec<String>) -> Place {
 }
 
 /// Where the part begins that goose, dbmate or sql-migrate run to undo the file.
-fn down_section(text: &str) -> Option<usize> {
+pub(in crate::history) fn down_section(text: &str) -> Option<usize> {
     lines(text).find_map(|(at, line)| {
         let comment = line.trim_start().strip_prefix("--")?.trim().to_ascii_lowercase();
         ["+goose down", "migrate:down", "+migrate down"].contains(&comment.as_str()).then_some(at)
