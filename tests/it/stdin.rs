@@ -109,10 +109,10 @@ fn what_comes_in_has_to_be_sql_in_a_dialect() {
     "#);
     let nul = pipe(b"SELECT 1;\nDROP TABLE a;\0\nDROP TABLE b;\n", &["-", "--dialect", "postgres"]);
     assert!(nul.contains("<stdin>:2:1") && nul.contains("; 1 statement could not be read"), "{nul}");
-    let long = format!("{}DROP TABLE a;", "SELECT 1; ".repeat(100_000));
+    let long = format!("{}DROP TABLE a;", "SELECT 1; ".repeat(20_000));
     assert!(
         pipe(long.as_bytes(), &["-", "--dialect", "postgres"])
-            .contains("1 finding (1 deny) in 1 file, 100001 statements")
+            .contains("1 finding (1 deny) in 1 file, 20001 statements")
     );
 }
 
