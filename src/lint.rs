@@ -84,10 +84,10 @@ fn severities(settings: &Settings) -> Result<Vec<Option<Severity>>> {
 /// Carries a migration over into the catalog and returns how many of its statements could not be read.
 fn replay(migration: &Migration, number: usize, catalog: &mut Catalog) -> usize {
     let dialect = catalog.dialect();
-    catalog.enter(number, changes(migration));
+    catalog.enter(number, migration.in_transaction, changes(migration));
     for clauses in migration.statements.iter().filter_map(|statement| statement.parsed.as_ref().ok()) {
         for clause in in_order(clauses, dialect) {
-            catalog.apply(&clause.change);
+            catalog.apply(clause);
         }
     }
     migration.statements.iter().filter(|statement| statement.parsed.is_err()).count()
@@ -111,7 +111,7 @@ impl Judge<'_> {
         let migration = self.migration;
         let comments = suppression::read(migration, catalog.dialect());
         let phase = migration.phase.or(comments.phase);
-        catalog.enter(number, changes(migration));
+        catalog.enter(number, migration.in_transaction, changes(migration));
         for (index, statement) in migration.statements.iter().enumerate() {
             self.outcome.statements += 1;
             match &statement.parsed {
@@ -124,7 +124,7 @@ impl Judge<'_> {
                         self.clause(index, clause, catalog, phase, effect.as_ref());
                         effects.extend(effect);
                         kinds.extend(unjudged::kind(clause, clauses, catalog));
-                        catalog.apply(&clause.change);
+                        catalog.apply(clause);
                     }
                     self.outcome.unjudged += usize::from(!kinds.is_empty());
                     self.outcome.unjudged_kinds.extend(kinds);

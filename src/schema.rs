@@ -3,5 +3,5 @@
 pub mod catalog;
 pub mod effect;
 
-pub use catalog::{Catalog, Table};
+pub use catalog::{Birth, Catalog, Session, Table, Transaction};
 pub use effect::{Blocks, Effect, effect};

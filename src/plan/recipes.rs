@@ -160,14 +160,15 @@ impl Before {
                     unread += 1;
                     continue;
                 };
-                before.catalog.enter(number, clauses.iter().map(|clause| &clause.change));
-                for Clause { change: earlier, .. } in clauses {
+                before.catalog.enter(number, migration.in_transaction, clauses.iter().map(|clause| &clause.change));
+                for clause in clauses {
+                    let earlier = &clause.change;
                     let creates = matches!((earlier, table_of(change)),
                         (Change::CreateTable { table, .. }, Some(of)) if before.catalog.same(&table.name, &of.name));
                     if creates {
                         before.created_by = Some(migration.text[statement.range.clone()].to_string());
                     }
-                    before.catalog.apply(earlier);
+                    before.catalog.apply(clause);
                 }
             }
         }

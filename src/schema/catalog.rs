@@ -1,22 +1,24 @@
-//! The schema as known before a statement, replayed from the history.
+//! The schema as known before a statement, replayed from the history or read from a live database.
 //!
-//! An unknown table exists, is big and busy: absence from the catalog is never a reason to be quiet.
+//! An unknown table exists, is big and busy: absence from the catalog is never a reason to be quiet. A change costs
+//! as much as what it touches, never a look at all tables, so that a history is replayed in linear time.
+
+mod apply;
+mod dependents;
+mod names;
+mod object;
+mod parts;
+mod session;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sql::{Change, Column, Constraint, ConstraintKind, Dialect, Index, Name};
+use crate::sql::{Change, Column, ConstraintKind, Dialect, Index, Name};
 
-/// A table as the history left it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
-    pub name: Name,
-    pub columns: Vec<Column>,
-    pub constraints: Vec<Constraint>,
-    pub indexes: Vec<Index>,
-    pub triggers: Vec<String>,
-    /// The number of the migration that created it.
-    pub born: usize,
-}
+pub use object::{DataType, DataTypeKind, Sequence};
+pub use session::{Session, Transaction};
+pub(crate) use table::mentions;
+pub use table::{Birth, Born, Kind, Table};
 
 /// What a migration puts in the place of a table that it drops or renames.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,17 +33,27 @@ pub struct Replacement {
 #[derive(Debug, Clone)]
 pub struct Catalog {
     dialect: Dialect,
-    /// The number of the migration that is being read.
-    migration: usize,
-    /// By folded name.
+    /// The clause that is being replayed.
+    at: Birth,
+    session: Session,
+    /// By key: the folded name with its schema.
     tables: BTreeMap<Name, Table>,
-    /// The table of each index, both by folded name.
-    indexes: BTreeMap<String, Name>,
-    /// What this migration puts in the place of a table, by that table's folded name.
+    /// The table of each index and of each key's index, both by key. MySQL's names are their table's own.
+    indexes: BTreeMap<Name, Name>,
+    /// The table of each trigger whose name is all that is needed to drop it.
+    triggers: BTreeMap<String, Name>,
+    data_types: BTreeMap<Name, DataType>,
+    sequences: BTreeMap<Name, Sequence>,
+    /// By key, the keys of what has ever named it: foreign keys, views, partitions, columns of its type. Some may have
+    /// let go of it since.
+    users: BTreeMap<Name, BTreeSet<Name>>,
+    /// The keys of temporary tables, which the migration's session takes with it.
+    temporary: BTreeSet<Name>,
+    /// What this migration puts in the place of a table, by that table's key.
     replacements: BTreeMap<Name, Replacement>,
-    /// The folded names that this migration gave to tables by renaming them.
+    /// The keys that this migration gave to tables by renaming them.
     renamed: BTreeSet<Name>,
-    /// Columns that this migration added, also to tables that the history never told of; folded names.
+    /// Columns that this migration added, also to tables that the history never told of; table's key and folded name.
     new_columns: BTreeSet<(Name, String)>,
 }
 
@@ -50,18 +62,29 @@ impl Catalog {
     pub fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
-            migration: 0,
+            at: Birth::default(),
+            session: Session::new(dialect),
             tables: BTreeMap::new(),
             indexes: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+            data_types: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+            users: BTreeMap::new(),
+            temporary: BTreeSet::new(),
             replacements: BTreeMap::new(),
             renamed: BTreeSet::new(),
             new_columns: BTreeSet::new(),
         }
     }
 
-    /// From here on, changes belong to the migration of this number, which holds `changes`.
-    pub fn enter<'a>(&mut self, migration: usize, changes: impl IntoIterator<Item = &'a Change>) {
-        self.migration = migration;
+    /// From here on, changes belong to the migration of this number, which holds `changes` and which its tool
+    /// executes in one transaction or not.
+    pub fn enter<'a>(&mut self, migration: usize, in_transaction: bool, changes: impl IntoIterator<Item = &'a Change>) {
+        self.at = Birth { migration, ..Birth::default() };
+        for key in std::mem::take(&mut self.temporary) {
+            self.forget_table(&key, false);
+        }
+        self.session.next(in_transaction);
         self.replacements.clear();
         self.renamed.clear();
         self.new_columns.clear();
@@ -70,7 +93,7 @@ impl Catalog {
                 Change::CreateTable { table, columns, .. } => (table, false, names(columns)),
                 Change::RenameTable { table, to } => {
                     let created = self.replacements.get(&self.key(table)).map(|created| created.columns.clone());
-                    let known = || self.table(table).map(|known| names(&known.columns));
+                    let known = || self.table(table).map(|known| names(known.columns.values().map(|born| &born.part)));
                     (to, true, created.or_else(known).unwrap_or_default())
                 }
                 _ => continue,
@@ -84,6 +107,16 @@ impl Catalog {
         self.dialect
     }
 
+    /// What the statements so far have set.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// All tables and views, by schema and name.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.values()
+    }
+
     /// The table of this name, if the history told of it.
     pub fn table(&self, name: &Name) -> Option<&Table> {
         self.tables.get(&self.key(name))
@@ -91,22 +124,34 @@ impl Catalog {
 
     /// The column of this name, if the history told of it.
     pub fn column(&self, table: &Name, column: &str) -> Option<&Column> {
-        self.table(table)?.columns.iter().find(|known| self.same(&known.name, column))
+        self.table(table)?.columns.get(&self.fold(column)).map(|born| &born.part)
     }
 
     /// The table that an index is on, if the history told of it.
     pub fn table_of_index(&self, index: &Name) -> Option<&Name> {
-        Some(&self.tables.get(self.indexes.get(&self.fold(&index.name))?)?.name)
+        Some(&self.tables.get(self.indexes.get(&self.index_key(index))?)?.name)
+    }
+
+    /// The type of this name, if the history told of it.
+    pub fn data_type(&self, name: &Name) -> Option<&DataType> {
+        self.data_types.get(&self.resolve(name, |key| self.data_types.contains_key(key)))
+    }
+
+    /// The sequence of this name, if the history told of it.
+    pub fn sequence(&self, name: &Name) -> Option<&Sequence> {
+        self.sequences.get(&self.resolve(name, |key| self.sequences.contains_key(key)))
     }
 
     /// The migration that is being read created this table: nobody else uses it yet.
     pub fn is_new(&self, name: &Name) -> bool {
-        self.table(name).is_some_and(|table| table.born == self.migration)
+        self.table(name).is_some_and(|table| table.born.migration == self.at.migration)
     }
 
     /// The migration that is being read added this column, or its whole table: nobody else uses it yet.
     pub fn is_new_column(&self, table: &Name, column: &str) -> bool {
-        self.is_new(table) || self.new_columns.contains(&(self.key(table), self.fold(column)))
+        let column = self.fold(column);
+        let born = self.table(table).and_then(|known| known.columns.get(&column)).map(|column| column.at.migration);
+        self.is_new(table) || born == Some(self.at.migration) || self.new_columns.contains(&(self.key(table), column))
     }
 
     /// The migration that is being read gave a table this name: the running version knows it by another.
@@ -122,8 +167,8 @@ impl Catalog {
     /// The columns that the table has and its replacement lacks; `None` if the history does not tell.
     pub fn lost_columns(&self, name: &Name, replacement: &Replacement) -> Option<Vec<&str>> {
         let columns = &self.table(name)?.columns;
-        let is_lost = |column: &&Column| !replacement.columns.iter().any(|kept| self.same(kept, &column.name));
-        let lost = columns.iter().filter(is_lost).map(|column| column.name.as_str()).collect();
+        let is_lost = |column: &&Born<Column>| !replacement.columns.iter().any(|kept| self.same(kept, &column.name));
+        let lost = columns.values().filter(is_lost).map(|column| column.name.as_str()).collect();
         (!columns.is_empty() && !replacement.columns.is_empty()).then_some(lost)
     }
 
@@ -132,9 +177,9 @@ impl Catalog {
     pub fn is_unique(&self, table: &Name, column: &str) -> bool {
         let Some(known) = self.table(table) else { return self.same(column, "id") };
         let alone = |columns: &[String]| matches!(columns, [only] if self.same(only, column));
-        self.column(table, column).is_some_and(|column| column.primary_key || column.unique)
-            || known.indexes.iter().any(|index| index.unique && index.predicate.is_none() && alone(&index.columns))
-            || known.constraints.iter().any(|constraint| match &constraint.kind {
+        let is_key = |index: &Index| index.unique && index.predicate.is_none() && alone(&index.columns);
+        known.indexes.values().any(|index| is_key(index))
+            || known.constraints.values().any(|constraint| match &constraint.kind {
                 ConstraintKind::Unique { columns } | ConstraintKind::PrimaryKey { columns } => alone(columns),
                 _ => false,
             })
@@ -144,15 +189,16 @@ impl Catalog {
     pub fn proves_not_null(&self, table: &Name, column: &str) -> bool {
         let Some(known) = self.table(table) else { return false };
         let wanted = self.fold(&format!("{column}isnotnull"));
-        let checked = known.constraints.iter().any(|constraint| match &constraint.kind {
+        let proved = known.constraints.values().any(|constraint| match &constraint.kind {
             ConstraintKind::Check { expression } if !constraint.not_valid => {
                 let bare: String = expression.chars().filter(|c| !c.is_whitespace() && !"()\"`".contains(*c)).collect();
                 bare.eq_ignore_ascii_case(&wanted)
             }
             ConstraintKind::NotNull { column: named } if !constraint.not_valid => self.same(named, column),
+            ConstraintKind::PrimaryKey { columns } => columns.iter().any(|named| self.same(named, column)),
             _ => false,
         });
-        checked || self.column(table, column).is_some_and(|column| column.not_null || column.primary_key)
+        proved || self.column(table, column).is_some_and(|column| column.not_null)
     }
 
     /// Whether two column names mean the same column.
@@ -163,144 +209,44 @@ impl Catalog {
         }
     }
 
-    /// Replays one change. What names a table that the history never told of changes nothing.
-    pub fn apply(&mut self, change: &Change) {
-        match change {
-            Change::CreateTable { table, columns, constraints, indexes, if_not_exists, .. } => {
-                if !(*if_not_exists && self.table(table).is_some()) {
-                    self.create(table, columns, constraints, indexes);
-                }
-            }
-            // A materialized view can have indexes, and a new one has no users yet.
-            Change::CreateView { view, .. } if self.table(view).is_none() => self.create(view, &[], &[], &[]),
-            Change::DropTable { table: name, .. } | Change::DropView { view: name, .. } => self.drop_table(name),
-            Change::RenameTable { table, to } => self.rename_table(table, to),
-            Change::CreateIndex { table, index, .. } => self.add_index(table, index),
-            Change::DropIndex { table, name, .. } => self.drop_index(table.as_ref(), name),
-            Change::DropTrigger { table: None, name, .. } => {
-                for table in self.tables.values_mut() {
-                    table.triggers.retain(|known| known != name);
-                }
-            }
-            other => {
-                if let Change::AddColumn { table, column, .. } = other {
-                    self.new_columns.insert((self.key(table), self.fold(&column.name)));
-                }
-                self.alter(other);
-            }
-        }
-    }
-
-    /// Replays a change of one table's inside.
-    fn alter(&mut self, change: &Change) {
-        let dialect = self.dialect;
-        let Some(table) = of_table(change).map(|name| self.key(name)).and_then(|key| self.tables.get_mut(&key)) else {
-            return;
-        };
-        let same = |a: &str, b: &str| fold(dialect, a) == fold(dialect, b);
-        match change {
-            Change::AddColumn { column, .. } if !table.columns.iter().any(|known| same(&known.name, &column.name)) => {
-                table.columns.push(column.clone());
-            }
-            Change::DropColumn { column, .. } => {
-                table.columns.retain(|known| !same(&known.name, column));
-                table.indexes.retain(|index| !index.columns.iter().any(|known| same(known, column)));
-            }
-            Change::RenameColumn { column, to, .. } => rename_column(table, column, to, same),
-            Change::AddConstraint { constraint, .. } => table.constraints.push(constraint.clone()),
-            Change::DropConstraint { name, .. } => {
-                table.constraints.retain(|known| !known.name.as_deref().is_some_and(|known| same(known, name)));
-            }
-            Change::ValidateConstraint { name, .. } => {
-                for constraint in &mut table.constraints {
-                    if constraint.name.as_deref().is_some_and(|known| same(known, name)) {
-                        constraint.not_valid = false;
-                    }
-                }
-            }
-            Change::CreateTrigger { name, .. } => table.triggers.push(name.clone()),
-            Change::DropTrigger { name, .. } => table.triggers.retain(|known| known != name),
-            Change::ChangeType { column, .. }
-            | Change::SetNotNull { column, .. }
-            | Change::DropNotNull { column, .. }
-            | Change::SetDefault { column, .. }
-            | Change::DropDefault { column, .. } => {
-                if let Some(known) = table.columns.iter_mut().find(|known| same(&known.name, column)) {
-                    alter_column(known, change);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn create(&mut self, name: &Name, columns: &[Column], constraints: &[Constraint], indexes: &[Index]) {
-        let table = Table {
-            name: name.clone(),
-            columns: columns.to_vec(),
-            constraints: constraints.to_vec(),
-            indexes: Vec::new(),
-            triggers: Vec::new(),
-            born: self.migration,
-        };
-        self.tables.insert(self.key(name), table);
-        for index in indexes {
-            self.add_index(name, index);
-        }
-    }
-
-    fn drop_table(&mut self, name: &Name) {
-        let Some(table) = self.tables.remove(&self.key(name)) else { return };
-        for index in table.indexes.iter().filter_map(|index| index.name.as_deref()) {
-            self.indexes.remove(&self.fold(index));
-        }
-    }
-
-    fn rename_table(&mut self, name: &Name, to: &Name) {
-        self.renamed.insert(self.key(to));
-        let Some(mut table) = self.tables.remove(&self.key(name)) else { return };
-        // PostgreSQL's RENAME TO names no schema: the table stays where it is.
-        let to = Name { schema: to.schema.clone().or(name.schema.clone()), name: to.name.clone() };
-        let key = self.key(&to);
-        self.renamed.insert(key.clone());
-        table.name = to;
-        for index in table.indexes.iter().filter_map(|index| index.name.as_deref()) {
-            self.indexes.insert(self.fold(index), key.clone());
-        }
-        self.tables.insert(key, table);
-    }
-
-    fn add_index(&mut self, table: &Name, index: &Index) {
-        let key = self.key(table);
-        let Some(known) = self.tables.get_mut(&key) else { return };
-        known.indexes.push(index.clone());
-        if let Some(name) = &index.name {
-            self.indexes.insert(fold(self.dialect, name), key);
-        }
-    }
-
-    fn drop_index(&mut self, table: Option<&Name>, index: &Name) {
-        let folded = self.fold(&index.name);
-        let found = self.indexes.remove(&folded);
-        let Some(key) = table.map(|name| self.key(name)).or(found) else { return };
-        let dialect = self.dialect;
-        if let Some(table) = self.tables.get_mut(&key) {
-            table.indexes.retain(|known| known.name.as_deref().map(|name| fold(dialect, name)) != Some(folded.clone()));
-        }
-    }
-
     fn fold(&self, name: &str) -> String {
         fold(self.dialect, name)
     }
 
-    /// The name under which a table is kept: without the schema that is searched anyway.
+    /// Under which a table is kept: the folded name in the schema where it is found, or where it would be created.
     fn key(&self, name: &Name) -> Name {
-        let usual = match self.dialect {
-            Dialect::Postgres => Some("public"),
-            Dialect::Sqlite => Some("main"),
-            Dialect::Mysql => None,
-        };
-        let schema = name.schema.as_deref().map(|schema| self.fold(schema));
-        Name { schema: schema.filter(|schema| Some(schema.as_str()) != usual), name: self.fold(&name.name) }
+        self.resolve(name, |key| self.tables.contains_key(key))
+    }
+
+    fn index_key(&self, name: &Name) -> Name {
+        self.resolve(name, |key| self.indexes.contains_key(key))
+    }
+
+    fn resolve(&self, name: &Name, exists: impl Fn(&Name) -> bool) -> Name {
+        let within = |schema: Option<String>| Name { schema, name: self.fold(&name.name) };
+        if let Some(schema) = &name.schema {
+            return within(Some(self.fold(schema)));
+        }
+        let mut path = self.session.search_path().iter().map(|schema| within(Some(schema.clone())));
+        let temporary = || within(Some(self.temporary_schema()));
+        let found = (!self.temporary.is_empty()).then(temporary).filter(&exists).or_else(|| path.clone().find(exists));
+        found.or_else(|| path.next()).unwrap_or_else(|| within(None))
+    }
+
+    /// A name that does not change its meaning with the search path: without a schema it is in the usual one.
+    fn settled(&self, name: &Name) -> Name {
+        let schema = self.key(name).schema.filter(|schema| !self.session.is_usual(schema));
+        Name { schema: name.schema.clone().or(schema), name: name.name.clone() }
+    }
+
+    /// The key of a settled name.
+    fn settled_key(&self, name: &Name) -> Name {
+        let schema = name.schema.as_deref().or_else(|| self.session.usual_schema()).map(|schema| self.fold(schema));
+        Name { schema, name: self.fold(&name.name) }
+    }
+
+    fn temporary_schema(&self) -> String {
+        if self.dialect == Dialect::Sqlite { "temp" } else { "pg_temp" }.into()
     }
 }
 
@@ -311,56 +257,6 @@ fn fold(dialect: Dialect, name: &str) -> String {
     }
 }
 
-/// The table whose inside a change alters.
-fn of_table(change: &Change) -> Option<&Name> {
-    match change {
-        Change::AddColumn { table, .. }
-        | Change::DropColumn { table, .. }
-        | Change::RenameColumn { table, .. }
-        | Change::ChangeType { table, .. }
-        | Change::SetNotNull { table, .. }
-        | Change::DropNotNull { table, .. }
-        | Change::SetDefault { table, .. }
-        | Change::DropDefault { table, .. }
-        | Change::AddConstraint { table, .. }
-        | Change::DropConstraint { table, .. }
-        | Change::ValidateConstraint { table, .. }
-        | Change::CreateTrigger { table, .. }
-        | Change::DropTrigger { table: Some(table), .. } => Some(table),
-        _ => None,
-    }
-}
-
-fn alter_column(column: &mut Column, change: &Change) {
-    match change {
-        Change::ChangeType { to, .. } => column.data_type.clone_from(to),
-        Change::SetNotNull { .. } => column.not_null = true,
-        Change::DropNotNull { .. } => column.not_null = false,
-        Change::SetDefault { expression, .. } => column.default = Some(expression.clone()),
-        Change::DropDefault { .. } => column.default = None,
-        _ => {}
-    }
-}
-
-fn rename_column(table: &mut Table, from: &str, to: &str, same: impl Fn(&str, &str) -> bool) {
-    let rename = |name: &mut String| {
-        if same(name, from) {
-            *name = to.to_string();
-        }
-    };
-    table.columns.iter_mut().for_each(|column| rename(&mut column.name));
-    table.indexes.iter_mut().flat_map(|index| &mut index.columns).for_each(rename);
-    for constraint in &mut table.constraints {
-        match &mut constraint.kind {
-            ConstraintKind::ForeignKey { columns, .. }
-            | ConstraintKind::Unique { columns }
-            | ConstraintKind::PrimaryKey { columns } => columns.iter_mut().for_each(rename),
-            ConstraintKind::NotNull { column } => rename(column),
-            ConstraintKind::Check { .. } | ConstraintKind::Exclude => {}
-        }
-    }
-}
-
-fn names(columns: &[Column]) -> Vec<String> {
-    columns.iter().map(|column| column.name.clone()).collect()
+fn names<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Vec<String> {
+    columns.into_iter().map(|column| column.name.clone()).collect()
 }

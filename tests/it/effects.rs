@@ -177,9 +177,9 @@ async fn prepare(session: &mut Connection, setup: &str, dialect: Dialect) -> Cat
     let mut catalog = Catalog::new(dialect);
     for statement in sql::read(setup, dialect) {
         session.execute(&setup[statement.range], &[]).await.unwrap();
-        statement.parsed.unwrap().iter().for_each(|clause| catalog.apply(&clause.change));
+        statement.parsed.unwrap().iter().for_each(|clause| catalog.apply(clause));
     }
-    catalog.enter(1, []);
+    catalog.enter(1, false, []);
     catalog
 }
 

@@ -361,7 +361,7 @@ fn what_would_be_lost_is_refused() {
         (
             Postgres,
             table("old_status int, FOREIGN KEY (old_status) REFERENCES s"),
-            "orders.old_status is part of a foreign",
+            "orders.old_status has a foreign key",
         ),
         (
             Postgres,
@@ -371,7 +371,7 @@ fn what_would_be_lost_is_refused() {
         (
             Postgres,
             table("old_status text") + "CREATE UNIQUE INDEX i ON orders (old_status);",
-            "orders.old_status is part of a unique index",
+            "orders.old_status is unique",
         ),
         (
             Postgres,

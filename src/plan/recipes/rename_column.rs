@@ -53,18 +53,18 @@ impl<'a> Rename<'a> {
             Dialect::Postgres => a == b,
             Dialect::Mysql | Dialect::Sqlite => a.eq_ignore_ascii_case(b),
         };
-        let told = subject.table.and_then(|known| known.columns.iter().find(|column| same(&column.name, old)));
+        let told = subject.table.and_then(|known| known.columns.values().find(|column| same(&column.name, old)));
         if let Some(known) = subject.table {
             if told.is_none() && subject.column_type.is_none() {
                 return Err(Error::input(format!("the migrations before this one know no column {table}.{old}"))
                     .hint("if they are not all of them, give --type 'varchar(20) NOT NULL'"));
             }
-            if known.columns.iter().any(|column| same(&column.name, new)) {
+            if known.columns.values().any(|column| same(&column.name, new)) {
                 return Err(Error::input(format!("there is a column {table}.{new} already")));
             }
         }
         let column = match (told, subject.column_type) {
-            (Some(column), None) => column.clone(),
+            (Some(column), None) => column.part.clone(),
             (Some(column), Some(_)) => {
                 return Err(Error::input(format!(
                     "the migrations tell that {table}.{old} is {}: leave --type out",
@@ -122,8 +122,13 @@ impl<'a> Rename<'a> {
     }
 
     fn refuse_constraints(&self, known: &Table) -> Result<()> {
-        for constraint in &known.constraints {
+        for constraint in known.constraints.values() {
+            let alone = |columns: &[String]| columns.len() == 1 && self.is_in(columns);
             let lost = match &constraint.kind {
+                ConstraintKind::PrimaryKey { columns } if alone(columns) => "is a primary key",
+                ConstraintKind::Unique { columns } if alone(columns) => "is unique",
+                ConstraintKind::ForeignKey { columns, .. } if alone(columns) => "has a foreign key",
+                ConstraintKind::Check { expression } if expression == self.old => "has a CHECK",
                 ConstraintKind::PrimaryKey { columns } if self.is_in(columns) => "is part of the primary key",
                 ConstraintKind::Unique { columns } if self.is_in(columns) => "is part of a unique key",
                 ConstraintKind::ForeignKey { columns, .. } if self.is_in(columns) => "is part of a foreign key",
@@ -137,7 +142,7 @@ impl<'a> Rename<'a> {
     }
 
     fn take_indexes(&mut self, known: &Table) -> Result<()> {
-        for index in &known.indexes {
+        for index in known.indexes.values() {
             if !index.columns.iter().any(|column| self.is_mentioned(column)) {
                 // The condition of a partial index is not told: it may name the column.
                 if index.predicate.is_some() {
@@ -145,13 +150,16 @@ impl<'a> Rename<'a> {
                 }
                 continue;
             }
+            if index.unique && index.columns.len() == 1 {
+                return Err(self.refused("is unique"));
+            }
             if index.unique {
                 return Err(self.refused("is part of a unique index"));
             }
             if !index.plain || !self.is_in(&index.columns) {
                 return Err(self.refused("is part of an index that is more than names of columns"));
             }
-            self.indexes.push(index.clone());
+            self.indexes.push(index.part.clone());
         }
         Ok(())
     }
@@ -166,12 +174,7 @@ impl<'a> Rename<'a> {
         if self.dialect != Dialect::Sqlite || !words.windows(2).any(|pair| pair == ["WITHOUT", "ROWID"]) {
             return Ok(());
         }
-        self.row_key = known.columns.iter().filter(|c| c.primary_key).map(|c| c.name.clone()).collect();
-        for constraint in &known.constraints {
-            if let ConstraintKind::PrimaryKey { columns } = &constraint.kind {
-                self.row_key.clone_from(columns);
-            }
-        }
+        self.row_key = known.primary_key().to_vec();
         if self.row_key.is_empty() {
             return Err(Error::input(format!("{} has no rowid and no primary key that is known", self.table)));
         }

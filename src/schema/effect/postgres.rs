@@ -1,7 +1,8 @@
 //! PostgreSQL 12 to 18: one table serves them all for the changes that rules speak of.
 
 use super::{Blocks, Effect, Type};
-use crate::schema::Catalog;
+use crate::schema::catalog::mentions;
+use crate::schema::{Catalog, Table};
 use crate::sql::{Change, Column, Constraint, ConstraintKind, Generated, Name};
 
 pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
@@ -17,11 +18,8 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
         | Change::DropTrigger { table: Some(table), .. } => access_exclusive(table),
         Change::DropTable { table, .. } => {
             // The tables that its foreign keys point to are locked as well.
-            let foreign_keys = before.table(table).into_iter().flat_map(|known| &known.constraints);
-            let targets = foreign_keys.filter_map(|constraint| match &constraint.kind {
-                ConstraintKind::ForeignKey { references, .. } if references != table => Some(references.clone()),
-                _ => None,
-            });
+            let references = before.table(table).into_iter().flat_map(Table::references);
+            let targets = references.filter(|target| *target != table).cloned();
             Effect::new(ACCESS_EXCLUSIVE, Blocks::ReadsAndWrites, std::iter::once(table.clone()).chain(targets))
         }
         Change::ChangeType { table, column, to, using, .. } => change_type(table, column, to, using.as_deref(), before),
@@ -92,13 +90,12 @@ fn change_type(table: &Name, column: &str, to: &str, using: Option<&str>, before
     if computed || !is_free(&old.data_type, to) {
         return effect.rewriting(true).scanning(true);
     }
-    let checked = old.check
-        || known.constraints.iter().any(
-            |constraint| matches!(&constraint.kind, ConstraintKind::Check { expression } if expression.contains(column)),
-        );
+    let checked = known.constraints.values().any(
+        |constraint| matches!(&constraint.kind, ConstraintKind::Check { expression } if mentions(expression, column)),
+    );
     // An index on plain columns is reused; one with an expression or a predicate is built anew.
-    let is_column = |part: &str| known.columns.iter().any(|column| column.name == part);
-    let rebuilt = known.indexes.iter().any(|index| {
+    let is_column = |part: &str| known.columns.contains_key(part);
+    let rebuilt = known.indexes.values().any(|index| {
         let involved = index.columns.iter().any(|part| part == column || (!is_column(part) && part.contains(column)));
         index.predicate.is_some() || (involved && !index.columns.iter().all(|part| is_column(part)))
     });

@@ -1,0 +1,328 @@
+//! Columns, constraints and indexes: what a change does inside of a table.
+
+use super::table::{Born, Table, mentions, rename_word};
+use super::{Catalog, fold, names};
+use crate::sql::{Change, Column, ColumnAction, Constraint, ConstraintKind, Dialect, Index, Name};
+
+impl Catalog {
+    /// Replays a change of the inside of the table that is kept under `key`.
+    pub(super) fn alter(&mut self, key: &Name, change: &Change) {
+        // It is taken out meanwhile, so that the rest of the catalog can be asked and told.
+        let Some(mut table) = self.tables.remove(key) else { return };
+        match change {
+            Change::AddColumn { column, .. } => self.add_column(key, &mut table, column),
+            Change::DropColumn { column, cascade, .. } => self.drop_column(key, &mut table, column, *cascade),
+            Change::RenameColumn { column, to, .. } => self.rename_column(&mut table, column, to),
+            Change::AddConstraint { constraint, .. } => self.add_constraint(key, &mut table, constraint.clone()),
+            Change::DropConstraint { name, .. } => self.drop_constraint(key, &mut table, name),
+            Change::ValidateConstraint { name, .. } => {
+                if let Some(known) = table.constraints.get_mut(&self.fold(name)) {
+                    known.part.not_valid = false;
+                    let kind = known.kind.clone();
+                    self.demand_not_null(&mut table, &kind);
+                }
+            }
+            Change::CreateIndex { index, if_not_exists, .. } => {
+                let exists = |name: &String| table.indexes.contains_key(&self.fold(name));
+                if !(*if_not_exists && index.name.as_ref().is_some_and(exists)) {
+                    self.add_index(key, &mut table, index.clone());
+                }
+            }
+            Change::DropIndex { name, .. } => self.drop_index(key, &mut table, &name.name),
+            Change::CreateTrigger { name, .. } => {
+                self.triggers.insert(self.fold(name), key.clone());
+                table.triggers.insert(self.fold(name), self.at.clone());
+            }
+            Change::DropTrigger { name, .. } => {
+                table.triggers.remove(&self.fold(name));
+            }
+            Change::CreatePolicy { name, .. } => {
+                table.policies.insert(name.clone(), self.at.clone());
+            }
+            Change::AlterTable { action, .. } if action.ends_with("ROW LEVEL SECURITY") => {
+                table.row_security = !action.starts_with("DISABLE");
+            }
+            other => self.alter_column(key, &mut table, other),
+        }
+        self.tables.insert(key.clone(), table);
+    }
+
+    fn alter_column(&mut self, key: &Name, table: &mut Table, change: &Change) {
+        let (Change::ChangeType { column, .. }
+        | Change::SetNotNull { column, .. }
+        | Change::DropNotNull { column, .. }
+        | Change::SetDefault { column, .. }
+        | Change::DropDefault { column, .. }
+        | Change::AlterColumn { column, .. }) = change
+        else {
+            return;
+        };
+        let Some(known) = table.columns.get_mut(&self.fold(column)) else { return };
+        let known = &mut known.part;
+        match change {
+            Change::ChangeType { to, collation, .. } => {
+                known.data_type.clone_from(to);
+                known.collation.clone_from(collation);
+                if let Some(data_type) = self.data_type_key(to) {
+                    self.users.entry(data_type).or_default().insert(key.clone());
+                }
+            }
+            Change::SetNotNull { .. } => known.not_null = true,
+            Change::DropNotNull { .. } => {
+                known.not_null = false;
+                let lifted =
+                    |kind: &ConstraintKind| matches!(kind, ConstraintKind::NotNull { column: of } if of == column);
+                table.constraints.retain(|_, constraint| !lifted(&constraint.kind));
+            }
+            Change::SetDefault { expression, .. } => known.default = Some(expression.clone()),
+            Change::DropDefault { .. } => {
+                known.default = None;
+                // A serial is no more than its default.
+                known.identity &= !known.data_type.contains("serial");
+            }
+            Change::AlterColumn { action, .. } => match action {
+                ColumnAction::AddIdentity => (known.identity, known.not_null) = (true, true),
+                ColumnAction::DropIdentity => known.identity = false,
+                ColumnAction::DropExpression => known.generated = None,
+                ColumnAction::SetExpression | ColumnAction::Other(_) => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// A column, and what its definition demands as the constraints that the server makes of it.
+    pub(super) fn add_column(&mut self, key: &Name, table: &mut Table, definition: &Column) {
+        let folded = self.fold(&definition.name);
+        if table.columns.contains_key(&folded) {
+            return;
+        }
+        if let Some(data_type) = self.data_type_key(&definition.data_type) {
+            self.users.entry(data_type).or_default().insert(key.clone());
+        }
+        let mut column = definition.clone();
+        let unique = std::mem::take(&mut column.unique);
+        let primary_key = std::mem::take(&mut column.primary_key);
+        let references = column.references.take();
+        let check = std::mem::take(&mut column.check);
+        table.columns.insert(folded, Born { part: column, at: self.at.clone() });
+        let columns = || vec![definition.name.clone()];
+        let kinds = [
+            primary_key.then(|| ConstraintKind::PrimaryKey { columns: columns() }),
+            unique.then(|| ConstraintKind::Unique { columns: columns() }),
+            // What an inline CHECK says is not told, only whose it is.
+            check.then(|| ConstraintKind::Check { expression: definition.name.clone() }),
+            references.map(|references| ConstraintKind::ForeignKey { columns: columns(), references }),
+        ];
+        for kind in kinds.into_iter().flatten() {
+            self.add_constraint(key, table, Constraint { name: None, kind, not_valid: false, using_index: None });
+        }
+    }
+
+    pub(super) fn add_constraint(&mut self, key: &Name, table: &mut Table, mut constraint: Constraint) {
+        if let Some(index) = constraint.using_index.take() {
+            self.take_over_index(key, table, &mut constraint, &index);
+        }
+        if let (Dialect::Mysql, ConstraintKind::Unique { columns }) = (self.dialect, &constraint.kind) {
+            let (name, columns) = (constraint.name, columns.clone());
+            let index = Index { name, columns, unique: true, method: None, predicate: None, plain: true };
+            return self.add_index(key, table, index);
+        }
+        let is_relation = |name: &str| {
+            let name = Name { schema: key.schema.clone(), name: name.to_string() };
+            self.indexes.contains_key(&name) || self.tables.contains_key(&name)
+        };
+        // MySQL calls every primary key PRIMARY, whatever the statement says.
+        if self.dialect == Dialect::Mysql && matches!(constraint.kind, ConstraintKind::PrimaryKey { .. }) {
+            constraint.name = None;
+        }
+        let chosen = || names::constraint(self.dialect, table, &constraint.kind, is_relation);
+        let name = constraint.name.take().or_else(chosen);
+        if let ConstraintKind::ForeignKey { columns, references } = &mut constraint.kind {
+            *references = self.settled(references);
+            self.users.entry(self.settled_key(references)).or_default().insert(key.clone());
+            if self.dialect == Dialect::Mysql {
+                self.index_for_foreign_key(key, table, name.as_deref(), columns);
+            }
+        }
+        if !constraint.not_valid {
+            self.demand_not_null(table, &constraint.kind);
+        }
+        // What has no name has a number.
+        let unnamed = || format!("#{}", table.constraints.len() + 1);
+        let folded = name.as_deref().map_or_else(unnamed, |name| self.fold(name));
+        if has_index(&constraint.kind) && self.dialect == Dialect::Postgres {
+            constraint.using_index.clone_from(&name);
+            self.indexes.insert(Name { schema: key.schema.clone(), name: folded.clone() }, key.clone());
+        }
+        constraint.name = name;
+        table.constraints.insert(folded, Born { part: constraint, at: self.at.clone() });
+    }
+
+    /// `USING INDEX`: the index becomes the constraint's, under the constraint's name.
+    fn take_over_index(&mut self, key: &Name, table: &mut Table, constraint: &mut Constraint, index: &str) {
+        let folded = self.fold(index);
+        constraint.name.get_or_insert_with(|| index.to_string());
+        self.indexes.remove(&Name { schema: key.schema.clone(), name: folded.clone() });
+        let taken = table.indexes.shift_remove(&folded);
+        if let (ConstraintKind::Unique { columns } | ConstraintKind::PrimaryKey { columns }, Some(taken)) =
+            (&mut constraint.kind, taken)
+        {
+            *columns = taken.part.columns;
+        }
+    }
+
+    /// MySQL wants an index that begins with the foreign key's columns, and makes one where there is none.
+    fn index_for_foreign_key(&mut self, key: &Name, table: &mut Table, name: Option<&str>, columns: &[String]) {
+        let leads = |known: &[String]| {
+            known.len() >= columns.len() && known.iter().zip(columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
+        };
+        if leads(table.primary_key()) || table.indexes.values().any(|index| leads(&index.columns)) {
+            return;
+        }
+        let generated = format!("{}_ibfk_", key.name);
+        let name = name.filter(|name| !name.to_ascii_lowercase().starts_with(&generated)).map(str::to_string);
+        let columns = columns.to_vec();
+        self.add_index(key, table, Index { name, columns, unique: false, method: None, predicate: None, plain: true });
+    }
+
+    fn demand_not_null(&self, table: &mut Table, kind: &ConstraintKind) {
+        let columns = match kind {
+            ConstraintKind::NotNull { column } => std::slice::from_ref(column),
+            // SQLite lets NULL into a primary key.
+            ConstraintKind::PrimaryKey { columns } if self.dialect != Dialect::Sqlite => columns,
+            _ => return,
+        };
+        for column in columns {
+            if let Some(known) = table.columns.get_mut(&self.fold(column)) {
+                known.part.not_null = true;
+            }
+        }
+    }
+
+    fn drop_constraint(&mut self, key: &Name, table: &mut Table, name: &str) {
+        let folded = self.fold(name);
+        let Some(dropped) = table.constraints.shift_remove(&folded) else {
+            // MySQL's unique keys are indexes.
+            return self.drop_index(key, table, name);
+        };
+        self.indexes.remove(&Name { schema: key.schema.clone(), name: folded });
+        if let ConstraintKind::NotNull { column } = &dropped.kind
+            && let Some(column) = table.columns.get_mut(&self.fold(column))
+        {
+            column.part.not_null = false;
+        }
+    }
+
+    pub(super) fn add_index(&mut self, key: &Name, table: &mut Table, mut index: Index) {
+        let is_relation = |name: &str| {
+            let name = Name { schema: key.schema.clone(), name: name.to_string() };
+            self.indexes.contains_key(&name) || self.tables.contains_key(&name)
+        };
+        let name = index.name.take().unwrap_or_else(|| names::index(self.dialect, table, &index, is_relation));
+        let folded = self.fold(&name);
+        index.name = Some(name);
+        if self.dialect != Dialect::Mysql {
+            self.indexes.insert(Name { schema: key.schema.clone(), name: folded.clone() }, key.clone());
+        }
+        table.indexes.insert(folded, Born { part: index, at: self.at.clone() });
+    }
+
+    pub(super) fn drop_index(&mut self, key: &Name, table: &mut Table, name: &str) {
+        let folded = self.fold(name);
+        self.indexes.remove(&Name { schema: key.schema.clone(), name: folded.clone() });
+        table.invalid_indexes.remove(&folded);
+        if table.indexes.shift_remove(&folded).is_none() && self.dialect == Dialect::Mysql {
+            table.constraints.shift_remove(&folded);
+        }
+    }
+
+    fn drop_column(&mut self, key: &Name, table: &mut Table, column: &str, cascade: bool) {
+        let folded = self.fold(column);
+        if table.columns.shift_remove(&folded).is_none() && table.columns_known {
+            return;
+        }
+        let dialect = self.dialect;
+        let is_it = |named: &String| fold(dialect, named) == folded;
+        let mysql = self.dialect == Dialect::Mysql;
+        let mut gone = Vec::new();
+        for (name, constraint) in &mut table.constraints {
+            let goes = match &mut constraint.part.kind {
+                // MySQL takes the column out of the key.
+                ConstraintKind::PrimaryKey { columns } if mysql => {
+                    columns.retain(|named| !is_it(named));
+                    columns.is_empty()
+                }
+                ConstraintKind::PrimaryKey { columns }
+                | ConstraintKind::Unique { columns }
+                | ConstraintKind::ForeignKey { columns, .. } => columns.iter().any(is_it),
+                ConstraintKind::NotNull { column } => is_it(column),
+                ConstraintKind::Check { expression } => mentions(expression, column),
+                ConstraintKind::Exclude => false,
+            };
+            if goes {
+                gone.push(name.clone());
+            }
+        }
+        for name in gone {
+            self.drop_constraint(key, table, &name);
+        }
+        let mut gone = Vec::new();
+        for (name, index) in &mut table.indexes {
+            let index = &mut index.part;
+            if mysql && index.columns.len() > 1 {
+                index.columns.retain(|named| !is_it(named));
+            }
+            let named = |part: &String| is_it(part) || (!index.plain && mentions(part, column));
+            if index.columns.iter().any(named) || index.predicate.as_ref().is_some_and(|text| mentions(text, column)) {
+                gone.push(name.clone());
+            }
+        }
+        for name in gone {
+            self.drop_index(key, table, &name);
+        }
+        if cascade {
+            self.cascade_from_column(key);
+        }
+    }
+
+    fn rename_column(&self, table: &mut Table, from: &str, to: &str) {
+        let folded = self.fold(from);
+        let Some(at) = table.columns.get_index_of(&folded) else { return };
+        if let Some(mut column) = table.columns.shift_remove(&folded) {
+            column.part.name = to.to_string();
+            let at = at.min(table.columns.len());
+            table.columns.shift_insert(at, self.fold(to), column);
+        }
+        let rename = |name: &mut String| {
+            if self.fold(name) == folded {
+                *name = to.to_string();
+            }
+        };
+        for constraint in table.constraints.values_mut() {
+            match &mut constraint.part.kind {
+                ConstraintKind::ForeignKey { columns, .. }
+                | ConstraintKind::Unique { columns }
+                | ConstraintKind::PrimaryKey { columns } => columns.iter_mut().for_each(rename),
+                ConstraintKind::NotNull { column } => rename(column),
+                ConstraintKind::Check { expression } => rename_word(expression, from, to),
+                ConstraintKind::Exclude => {}
+            }
+        }
+        for index in table.indexes.values_mut() {
+            for part in &mut index.part.columns {
+                match table.columns.contains_key(&self.fold(part)) || self.fold(part) == folded {
+                    true => rename(part),
+                    false => rename_word(part, from, to),
+                }
+            }
+            if let Some(predicate) = &mut index.part.predicate {
+                rename_word(predicate, from, to);
+            }
+        }
+    }
+}
+
+/// The server builds an index for it.
+fn has_index(kind: &ConstraintKind) -> bool {
+    matches!(kind, ConstraintKind::Unique { .. } | ConstraintKind::PrimaryKey { .. } | ConstraintKind::Exclude)
+}
