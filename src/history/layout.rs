@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use super::{History, Migration};
 use crate::error::{Error, Result, closest};
 use crate::sql::Dialect;
-use directory::{Directory, files};
+use directory::{Directory, Entry, Found, files};
 use order::Part;
-use reading::{Reading, Unit};
+use reading::{Reading, Translation, Unit};
 
 pub use directory::home_of;
 pub(super) use plain::down_section;
@@ -65,6 +65,19 @@ struct Tool {
     /// The order and the transactions that are taken for granted.
     assumed: &'static str,
 }
+
+/// A tool whose migrations are not SQL files: it makes migrations of them itself.
+struct Translator {
+    /// The word of the layout.
+    name: &'static str,
+    /// Whether a file is the tool's. Files that other tools may have as well are told by their beginning.
+    claims: fn(&Path) -> bool,
+    /// All that it claims below one argument, into migrations in the order in which they run.
+    read: fn(&BTreeSet<PathBuf>, Dialect) -> Translation,
+}
+
+/// The tools that are asked whose a file is that is not SQL.
+const TRANSLATORS: &[&Translator] = &[&liquibase::CHANGELOGS];
 
 /// By what a directory is recognised; a later kind counts more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,14 +159,14 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
     let choice = choice.into();
     let mut found = directory::find(paths)?;
     let mut notes = Vec::new();
-    let directories = std::mem::take(&mut found.directories);
-    let sequences = sequences(directories, choice.layout);
+    let claims = claims(&mut found, choice.layout);
+    let sequences = sequences(std::mem::take(&mut found.directories), choice.layout);
     let dialect = dialect(&sequences, choice.dialect, &mut notes);
     let mut history = History {
         // Without any file there is nothing that another dialect would read differently.
         dialect: match dialect {
             Some(dialect) => dialect,
-            None if sequences.is_empty() => Dialect::Postgres,
+            None if sequences.is_empty() && claims.is_empty() => Dialect::Postgres,
             None => return Err(no_dialect()),
         },
         migrations: Vec::new(),
@@ -162,11 +175,14 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
     };
     let mut aside = BTreeMap::new();
     let mut arguments = BTreeSet::new();
-    for sequence in sequences {
+    for source in sources(sequences, claims, history.dialect) {
         // Two sequences in one place are for two databases, or nobody knows in which order they run.
-        let anew = !arguments.insert(sequence.directory.argument);
+        let anew = !arguments.insert(source.argument());
         let first = history.migrations.len();
-        read_sequence(sequence, &mut history, &mut aside);
+        match source {
+            Source::Files(sequence) => read_sequence(sequence, &mut history, &mut aside),
+            Source::Translated(_, translation) => translation.enter(&mut history, &mut aside),
+        }
         if let Some(migration) = history.migrations.get_mut(first) {
             migration.starts_anew = anew;
         }
@@ -182,6 +198,60 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
         return Err(history.notes.into_iter().fold(error, Error::because).hint("a migration is a file named `*.sql`"));
     }
     Ok(history)
+}
+
+/// Files of one tool below one argument, which it makes migrations of itself.
+struct Claim {
+    translator: &'static Translator,
+    argument: usize,
+    paths: BTreeSet<PathBuf>,
+}
+
+/// The files that a tool makes migrations of; a layout that the user has chosen leaves the others' alone.
+fn claims(found: &mut Found, chosen: Option<Layout>) -> Vec<Claim> {
+    let (claims, others): (Vec<_>, Vec<_>) = std::mem::take(&mut found.claims)
+        .into_iter()
+        .partition(|claim| chosen.is_none_or(|layout| layout.0 == claim.translator.name));
+    for claim in others {
+        found.foreign.entry(claim.translator.name).or_default().extend(claim.paths);
+    }
+    claims
+}
+
+/// Where migrations come from.
+enum Source {
+    Files(Sequence),
+    /// With its argument.
+    Translated(usize, Translation),
+}
+
+impl Source {
+    fn argument(&self) -> usize {
+        match self {
+            Self::Files(sequence) => sequence.directory.argument,
+            Self::Translated(argument, _) => *argument,
+        }
+    }
+}
+
+/// Everything in the order of the arguments; what a translation runs itself is no migration of its own.
+fn sources(mut sequences: Vec<Sequence>, claims: Vec<Claim>, dialect: Dialect) -> Vec<Source> {
+    let translated: Vec<_> =
+        claims.into_iter().map(|claim| (claim.argument, (claim.translator.read)(&claim.paths, dialect))).collect();
+    let taken: BTreeSet<&PathBuf> = translated.iter().flat_map(|(_, translation)| &translation.taken).collect();
+    if !taken.is_empty() {
+        let is_taken = |entry: &Entry| entry.path.canonicalize().is_ok_and(|path| taken.contains(&path));
+        for sequence in &mut sequences {
+            sequence.directory.entries.retain(|entry| !is_taken(entry));
+        }
+        sequences.retain(|sequence| !sequence.directory.entries.is_empty());
+    }
+    let mut sources: Vec<_> = sequences.into_iter().map(Source::Files).collect();
+    for (argument, translation) in translated.into_iter().rev() {
+        let place = sources.iter().position(|source| source.argument() >= argument).unwrap_or(sources.len());
+        sources.insert(place, Source::Translated(argument, translation));
+    }
+    sources
 }
 
 /// Tells each directory's tool, and puts together what one tool would read as one sequence.

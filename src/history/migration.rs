@@ -1,5 +1,6 @@
 //! One versioned SQL unit, and the ordered history it stands in.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub struct Migration {
     pub text: Arc<str>,
     /// The parts of the file that this migration runs forward, in order.
     pub parts: Vec<Range<usize>>,
+    /// Where the comments stand that may speak to us; `None`: wherever SQL has its comments in the parts.
+    pub comments: Option<Vec<Range<usize>>>,
     /// The version by which its tool knows it, where it has one.
     pub version: Option<String>,
     /// The phase that its directory names.
@@ -67,6 +70,7 @@ impl Migration {
             path: path.into(),
             text,
             parts,
+            comments: None,
             version: None,
             phase: None,
             in_transaction: false,
@@ -101,15 +105,20 @@ pub struct History {
 impl History {
     /// How many files the migrations that are judged come from.
     pub fn judged_files(&self) -> usize {
-        self.files().filter(|file| file.iter().any(|migration| !migration.replayed)).count()
+        self.files().values().filter(|judged| **judged).count()
     }
 
     /// How many files are only replayed.
     pub fn replayed_files(&self) -> usize {
-        self.files().filter(|file| file.iter().all(|migration| migration.replayed)).count()
+        self.files().values().filter(|judged| !**judged).count()
     }
 
-    fn files(&self) -> impl Iterator<Item = &[Migration]> {
-        self.migrations.chunk_by(|a, b| a.path == b.path)
+    /// The files, and whether anything of them is judged.
+    fn files(&self) -> BTreeMap<&str, bool> {
+        let mut files = BTreeMap::new();
+        for migration in &self.migrations {
+            *files.entry(migration.path.as_str()).or_default() |= !migration.replayed;
+        }
+        files
     }
 }

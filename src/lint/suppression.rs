@@ -33,8 +33,8 @@ pub(super) struct Complaint {
 #[derive(Debug)]
 struct Allowance {
     rule: &'static str,
-    /// `None` where no statement follows.
-    statement: Option<usize>,
+    /// Empty where no statement follows; several where one change of a changelog is several statements.
+    statements: Range<usize>,
     range: Range<usize>,
     used: bool,
 }
@@ -43,7 +43,10 @@ struct Allowance {
 pub(super) fn read(migration: &Migration, dialect: Dialect) -> Comments {
     let mut comments = Comments::default();
     let mut file = None;
-    for part in &migration.parts {
+    for range in migration.comments.iter().flatten() {
+        comments.read(range.clone(), file.get_or_insert_with(|| File::new(migration)));
+    }
+    for part in migration.parts.iter().filter(|_| migration.comments.is_none()) {
         let text = &migration.text[part.clone()];
         // Most files do not speak to us: they need not be cut a second time.
         if text.as_bytes().windows(NAME.len()).any(|word| word.eq_ignore_ascii_case(NAME.as_bytes())) {
@@ -66,20 +69,27 @@ struct File<'a> {
 impl<'a> File<'a> {
     fn new(migration: &'a Migration) -> Self {
         let text = &*migration.text;
-        let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        // A file may hold many migrations, each with lines of its own.
+        let start = migration.parts.first().map_or(0, |part| part.start);
+        let end = migration.parts.last().map_or(start, |part| part.end);
+        let line_ends = text[start..end].match_indices('\n').map(|(at, _)| start + at).collect();
         Self { text, statements: &migration.statements, line_ends }
     }
 
-    /// The statement that a comment belongs to: the one around it, the one that ends on its line, or the next.
-    fn statement_of(&self, comment: &Range<usize>) -> Option<usize> {
-        let next = self.statements.partition_point(|statement| statement.range.end <= comment.start);
-        if let Some(previous) = next.checked_sub(1) {
-            let line = |offset: usize| self.line_ends.partition_point(|end| *end < offset);
-            if line(self.statements[previous].range.end) == line(comment.start) {
-                return Some(previous);
+    /// The statement that a comment belongs to: the one around it, the one that ends on its line, or the next; with
+    /// it those that stand in the same place.
+    fn statements_of(&self, comment: &Range<usize>) -> Range<usize> {
+        let up_to = |end: usize| self.statements.partition_point(|statement| statement.range.end <= end);
+        let line = |offset: usize| self.line_ends.partition_point(|end| *end < offset);
+        let next = up_to(comment.start);
+        let previous = next.checked_sub(1).map(|previous| &self.statements[previous].range);
+        let on_its_line = previous.filter(|previous| line(previous.end) == line(comment.start));
+        match on_its_line.or(self.statements.get(next).map(|statement| &statement.range)) {
+            Some(place) => {
+                self.statements.partition_point(|statement| statement.range.end < place.end)..up_to(place.end)
             }
+            None => next..next,
         }
-        (next < self.statements.len()).then_some(next)
     }
 }
 
@@ -104,9 +114,9 @@ impl Comments {
         let unused = unused.map(|allowance| Complaint {
             rule: "unused-suppression",
             range: allowance.range,
-            message: match allowance.statement {
-                Some(_) => format!("nothing here is a `{}`", allowance.rule),
-                None => format!("no statement follows that could be a `{}`", allowance.rule),
+            message: match allowance.statements.is_empty() {
+                false => format!("nothing here is a `{}`", allowance.rule),
+                true => format!("no statement follows that could be a `{}`", allowance.rule),
             },
             help: "remove the comment, or move it to the statement that it is about".into(),
         });
@@ -114,8 +124,8 @@ impl Comments {
     }
 
     fn read(&mut self, range: Range<usize>, file: &File<'_>) {
-        let comment =
-            file.text[range.clone()].trim_start_matches(['-', '#', '/', '*']).trim_end_matches(['*', '/']).trim();
+        let comment = file.text[range.clone()].trim_start_matches(['-', '#', '/', '*', '<', '!']);
+        let comment = comment.trim_end_matches(['*', '/', '-', '>']).trim();
         let Some(directive) = comment.strip_prefix(ADDRESS).map(str::trim) else {
             if is_meant_for_us(comment) {
                 let message = "this has no effect: a comment to us begins with `lockkeeper:`, in lower case".into();
@@ -165,11 +175,11 @@ impl Comments {
         for id in ids.split(',').map(str::trim) {
             match rules::all().iter().find(|rule| rule.id == id) {
                 Some(rule) if !reason.trim().is_empty() => {
-                    let statement = file.statement_of(range);
-                    if let Some(statement) = statement {
+                    let statements = file.statements_of(range);
+                    for statement in statements.clone() {
                         self.by_statement.entry((statement, rule.id)).or_default().push(self.allowances.len());
                     }
-                    self.allowances.push(Allowance { rule: rule.id, statement, range: range.clone(), used: false });
+                    self.allowances.push(Allowance { rule: rule.id, statements, range: range.clone(), used: false });
                 }
                 Some(_) => {}
                 None => {

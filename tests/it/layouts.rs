@@ -1,6 +1,8 @@
 //! Directories as real tools write them: which tool is recognised, what it runs, in which order and in which
 //! transaction, what it does not run, and what is said about it.
 
+mod changelogs;
+
 use std::fs;
 use std::path::Path;
 
@@ -315,7 +317,7 @@ fn a_phased_change_has_its_place_in_every_layout() {
 #[test]
 fn what_is_not_sql_is_said_and_alone_it_is_not_judged() {
     let alone = |name| files(&[(name, "")], POSTGRES);
-    insta::assert_snapshot!(alone("db.changelog-master.xml"), @"error: no migration in `db`: not read yet: `db/db.changelog-master.xml` of Liquibase (XML, YAML or JSON)");
+    insta::assert_snapshot!(alone("db.changelog-master.xml"), @"error: no migration in `db`: not read yet: `db/db.changelog-master.xml` of Liquibase, without `databaseChangeLog`");
     insta::assert_snapshot!(alone("alembic/versions/1a2b_orders.py"), @"error: no migration in `db`: not read yet: `db/alembic/versions/1a2b_orders.py` of Alembic");
     insta::assert_snapshot!(alone("shop/migrations/0001_initial.py"), @"error: no migration in `db`: not read yet: `db/shop/migrations/0001_initial.py` of Django");
     insta::assert_snapshot!(alone("migrate/20240101000000_create_orders.rb"), @"error: no migration in `db`: not read yet: `db/migrate/20240101000000_create_orders.rb` of Rails");
@@ -332,7 +334,7 @@ fn what_is_not_sql_is_said_and_alone_it_is_not_judged() {
     ----- stdout -----
     ----- stderr -----
     error: no migration in `db/changelog.yaml`
-      cause: not read yet: `db/changelog.yaml` of Liquibase (XML, YAML or JSON)
+      cause: not read yet: `db/changelog.yaml` of Liquibase, without `databaseChangeLog`
     hint: a migration is a file named `*.sql`
     "#);
 }

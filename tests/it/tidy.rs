@@ -13,6 +13,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("miette", &["report/text", "cli"]),
     ("nix", &["database/temporary", "cli"]),
     ("refinery_core", &["history/layout", "run/ledger"]),
+    ("roxmltree", &["history/layout/liquibase/xml"]),
+    ("saphyr_parser", &["history/layout/liquibase/yaml"]),
     ("serde_json", &["report", "gate/evidence", "history/layout/drizzle"]),
     ("sqlparser", &["sql/dialect"]),
     ("sqlx", &["database"]),

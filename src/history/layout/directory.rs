@@ -1,11 +1,12 @@
 //! What lies in the directories: the SQL files that one tool would order together, and what is not read yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::order::{Part, path_key};
+use super::{Claim, TRANSLATORS};
 use crate::error::{Error, Result};
 use crate::history::{Phase, text};
 
@@ -108,8 +109,10 @@ pub(super) struct Found {
     /// Where each file stands: its directory and its entry.
     seen: BTreeMap<PathBuf, (usize, usize)>,
     links: Vec<PathBuf>,
+    /// Files that are not SQL and that a tool makes migrations of.
+    pub(super) claims: Vec<Claim>,
     /// Migrations that are not SQL, by the words that say what they are.
-    foreign: BTreeMap<&'static str, Vec<PathBuf>>,
+    pub(super) foreign: BTreeMap<&'static str, Vec<PathBuf>>,
     pub(super) errors: Vec<Error>,
 }
 
@@ -129,9 +132,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found> {
             .map_err(|error| Error::input(format!("could not read `{}`", path.display())).because(error))?;
         if metadata.is_dir() {
             found.walk(path, argument);
-        } else if let Some(tool) = foreign(path) {
-            found.foreign.entry(tool).or_default().push(path.clone());
-        } else {
+        } else if !found.is_claimed(path, usize::MAX) && !found.is_foreign(path) {
             found.named(path);
         }
     }
@@ -165,10 +166,33 @@ impl Found {
                 self.walk(&path, argument);
             } else if is_sql(&path) {
                 self.file(path, phased, argument);
-            } else if let Some(tool) = foreign(&path) {
-                self.foreign.entry(tool).or_default().push(path);
+            } else if !self.is_claimed(&path, argument) {
+                self.is_foreign(&path);
             }
         }
+    }
+
+    /// Notes whose a file is that is not SQL, if it is a tool's that makes migrations of it.
+    fn is_claimed(&mut self, path: &Path, argument: usize) -> bool {
+        let Some(translator) = TRANSLATORS.iter().find(|translator| (translator.claims)(path)) else { return false };
+        let known =
+            self.claims.iter_mut().find(|claim| claim.argument == argument && claim.translator.name == translator.name);
+        match known {
+            Some(claim) => {
+                claim.paths.insert(path.to_path_buf());
+            }
+            None => self.claims.push(Claim { translator, argument, paths: BTreeSet::from([path.to_path_buf()]) }),
+        }
+        true
+    }
+
+    /// Notes whose a file is that nobody makes migrations of yet.
+    fn is_foreign(&mut self, path: &Path) -> bool {
+        let tool = foreign(path);
+        if let Some(tool) = tool {
+            self.foreign.entry(tool).or_default().push(path.to_path_buf());
+        }
+        tool.is_some()
     }
 
     /// A file that was named itself: its directory tells the layout, but is not judged.
@@ -271,9 +295,9 @@ fn foreign(path: &Path) -> Option<&'static str> {
     let parent = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let numbered = stem.starts_with(|c: char| c.is_ascii_digit()) && stem.contains(['_', '-']);
     match extension {
-        "xml" | "yaml" | "yml" | "json" if stem.contains("changelog") => Some("Liquibase (XML, YAML or JSON)"),
-        // Its included files; a directory of release notes has JSON and prose.
-        "xml" | "yaml" | "yml" if parent.contains("changelog") => Some("Liquibase (XML, YAML or JSON)"),
+        // The changelogs among them have been claimed.
+        "xml" | "yaml" | "yml" | "json" if stem.contains("changelog") => Some("Liquibase, without `databaseChangeLog`"),
+        "groovy" if stem.contains("changelog") || parent.contains("changelog") => Some("Liquibase in Groovy"),
         "ini" if stem == "alembic" => Some("Alembic"),
         "py" if parent == "versions" && stem != "__init__" => Some("Alembic"),
         "py" if parent == "migrations" && numbered => Some("Django"),

@@ -1,6 +1,6 @@
 //! What a tool makes of a directory's files: what runs, in which order, in which transaction, and what does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use super::Key;
 use super::directory::{Directory, Entry, EntryKind, place};
 use super::order::{Part, by_value};
 use crate::error::Error;
+use crate::history::{History, Migration};
 use crate::sql::{Change, Statement};
 
 /// Why files that undo a migration are not linted.
@@ -21,6 +22,31 @@ pub(super) struct Reading {
     pub(super) aside: BTreeMap<&'static str, Vec<PathBuf>>,
     pub(super) notes: Vec<String>,
     pub(super) errors: Vec<Error>,
+}
+
+/// Migrations that a tool made of files that are not SQL.
+#[derive(Default)]
+pub(super) struct Translation {
+    /// In the order in which they run.
+    pub(super) migrations: Vec<Migration>,
+    /// SQL files that it runs, or knows not to run, by their canonical paths: they are no other tool's.
+    pub(super) taken: BTreeSet<PathBuf>,
+    /// Files that the tool does not run forward, by the reason.
+    pub(super) aside: BTreeMap<&'static str, Vec<PathBuf>>,
+    pub(super) notes: Vec<String>,
+    pub(super) errors: Vec<Error>,
+}
+
+impl Translation {
+    /// Adds all of it to the history.
+    pub(super) fn enter(mut self, history: &mut History, aside: &mut BTreeMap<&'static str, Vec<PathBuf>>) {
+        history.migrations.append(&mut self.migrations);
+        history.notes.append(&mut self.notes);
+        history.unreadable.append(&mut self.errors);
+        for (reason, mut paths) in self.aside {
+            aside.entry(reason).or_default().append(&mut paths);
+        }
+    }
 }
 
 /// What a tool runs as one migration.
