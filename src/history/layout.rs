@@ -37,6 +37,9 @@ layouts! {
     liquibase,
     goose,
     dbmate,
+    sql_migrate,
+    tern,
+    node_pg_migrate,
     drizzle,
     prisma,
     diesel,
@@ -45,6 +48,7 @@ layouts! {
     flyway,
     refinery,
     golang_migrate,
+    pop,
     sqlx,
 }
 

@@ -13,6 +13,8 @@ use lockkeeper::sql::{Dialect, line_column};
 
 use crate::cli::run;
 
+mod more;
+
 const POSTGRES: Choice = Choice { dialect: Some(Dialect::Postgres), layout: None };
 
 /// Reads a directory of `fixtures/layouts/` and shows it.
@@ -192,7 +194,7 @@ fn prisma() {
     20240101000000: prisma/20240101000000_init/migration.sql (1, no transaction)
     20240102000000: prisma/20240102000000_drop/migration.sql (1, no transaction)
     prisma/20240102000000_drop/migration.sql:1 drop-column
-    note: `prisma` is read as prisma (by migration_lock.toml): in the order of the names as text, each file sent at once (on PostgreSQL several statements are one transaction)
+    note: `prisma` is read as prisma (by migration_lock.toml): in the order of the names as text, each file sent at once (on PostgreSQL several statements are one transaction; since Prisma 7.4 none around CREATE INDEX CONCURRENTLY)
     2 files, mysql
     "#);
 }
@@ -204,7 +206,7 @@ fn drizzle() {
     1: drizzle/0001_lazy_dog.sql (2)
     drizzle/0001_lazy_dog.sql:1 rename-column
     drizzle/0001_lazy_dog.sql:2 drop-table
-    note: `drizzle` is read as drizzle (by meta/_journal.json): in the order of the journal, all that are pending in one transaction
+    note: `drizzle` is read as drizzle (by meta/_journal.json): in the order of the journal, or of the directories' names, all that are pending in one transaction
     note: `drizzle/0002_by_hand.sql` not linted: the journal does not name them, so that Drizzle never runs them
     2 files, mysql
     "#);
@@ -383,13 +385,13 @@ fn a_journal_that_names_a_missing_file_is_not_judged_in_full() {
     let entry = r#"{"entries":[{"idx":0,"tag":"0000_a"},{"idx":1,"tag":"0001_b"}]}"#;
     insta::assert_snapshot!(journal(entry), @r#"
     0: db/0000_a.sql (1)
-    note: `db` is read as drizzle (by meta/_journal.json): in the order of the journal, all that are pending in one transaction
+    note: `db` is read as drizzle (by meta/_journal.json): in the order of the journal, or of the directories' names, all that are pending in one transaction
     unreadable: could not read `db/0001_b.sql`: meta/_journal.json names it, and it is not there
     1 files, postgres
     "#);
     insta::assert_snapshot!(journal("{"), @r#"
     0000: db/0000_a.sql (1)
-    note: `db` is read as drizzle (by meta/_journal.json): in the order of the journal, all that are pending in one transaction
+    note: `db` is read as drizzle (by meta/_journal.json): in the order of the journal, or of the directories' names, all that are pending in one transaction
     unreadable: could not read `db/meta/_journal.json`: EOF while parsing an object at line 1 column 1
     1 files, postgres
     "#);
@@ -414,12 +416,6 @@ fn a_dialect_that_only_one_directory_tells_is_said() {
     assert!(shown.contains("note: `db/q` does not say whose SQL it is, and is read as sqlite\n"), "{shown}");
     let shown = files(&both, POSTGRES);
     assert!(shown.contains("note: `db/p` says that it is sqlite, and is read as postgres\n"), "{shown}");
-}
-
-#[test]
-fn names_with_a_dialect_in_them_are_of_no_tool_that_we_know() {
-    let shown = files(&[("1_a.mysql.up.sql", "SELECT 1;"), ("1_a.postgres.up.sql", "SELECT 1;")], POSTGRES);
-    assert!(shown.contains("is read as plain") && !shown.contains("duplicate-version"), "{shown}");
 }
 
 #[test]

@@ -82,6 +82,21 @@ impl Directory {
         None
     }
 
+    /// The nearest of these files in the project around it: its name and its text.
+    pub(super) fn project_file(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
+        let path = self.path.canonicalize().ok()?;
+        for directory in path.ancestors().take(6) {
+            let text = |name: &&'static str| Some((*name, fs::read_to_string(directory.join(name)).ok()?));
+            if let Some(found) = names.iter().find_map(text) {
+                return Some(found);
+            }
+            if directory.join(".git").exists() {
+                break;
+            }
+        }
+        None
+    }
+
     /// The text of a file beside the migrations; `None` where there is none.
     pub(super) fn beside(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.path.join(name)).ok()
@@ -301,6 +316,7 @@ fn foreign(path: &Path) -> Option<&'static str> {
         "ini" if stem == "alembic" => Some("Alembic"),
         "py" if parent == "versions" && stem != "__init__" => Some("Alembic"),
         "py" if parent == "migrations" && numbered => Some("Django"),
+        "fizz" if numbered => Some("pop (fizz)"),
         "rb" if numbered => Some("Rails"),
         "js" | "ts" | "mjs" | "cjs" if numbered => Some("Knex or another tool in JavaScript"),
         "go" if numbered => Some("goose or another tool in Go"),

@@ -1,12 +1,14 @@
-//! Drizzle: `meta/_journal.json` orders the files; `--> statement-breakpoint` ends a statement.
+//! Drizzle: `meta/_journal.json` orders the files, or since version 1 each migration is a directory `<time>_name` with
+//! `migration.sql` and `snapshot.json`; `--> statement-breakpoint` ends a statement.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::ops::Range;
 
 use serde_json::Value;
 
-use super::directory::Directory;
-use super::order::by_value;
+use super::directory::{Directory, Entry, EntryKind};
+use super::order::{by_text, by_value};
 use super::reading::{Place, Reading, Run, Transaction};
 use super::{Sign, Tool};
 use crate::error::Error;
@@ -16,19 +18,47 @@ pub(super) static TOOL: Tool = Tool {
     name: "drizzle",
     recursive: false,
     unique: true,
-    sign: |directory: &Directory| {
-        let has_script = directory.entries.iter().any(|entry| entry.script().is_some());
-        (has_script && directory.beside(JOURNAL).is_some()).then_some(Sign::Mark(JOURNAL))
-    },
-    dialect: |directory| Dialect::from_word(journal(directory).ok()?.get("dialect")?.as_str()?).ok(),
+    sign,
+    dialect,
     read,
-    assumed: "in the order of the journal, all that are pending in one transaction",
+    assumed: "in the order of the journal, or of the directories' names, all that are pending in one transaction",
 };
 
 const JOURNAL: &str = "meta/_journal.json";
+const SNAPSHOT: &str = "snapshot.json";
 const BREAKPOINT: &str = "--> statement-breakpoint";
 
+fn sign(directory: &Directory) -> Option<Sign> {
+    if directory.entries.iter().any(|entry| entry.script().is_some()) && directory.beside(JOURNAL).is_some() {
+        return Some(Sign::Mark(JOURNAL));
+    }
+    directory.entries.iter().any(|entry| snapshot(entry).is_some()).then_some(Sign::Mark("snapshot.json beside migration.sql"))
+}
+
+fn dialect(directory: &Directory) -> Option<Dialect> {
+    let says = |value: &Value| Dialect::from_word(value.get("dialect")?.as_str()?).ok();
+    let of_snapshot = || serde_json::from_str(&snapshot(directory.entries.last()?)?).ok();
+    journal(directory).ok().or_else(of_snapshot).as_ref().and_then(says)
+}
+
+/// What lies beside a migration that has a directory of its own.
+fn snapshot(entry: &Entry) -> Option<String> {
+    let is_own = entry.kind == EntryKind::Own("migration.sql");
+    is_own.then(|| fs::read_to_string(entry.path.with_file_name(SNAPSHOT)).ok()).flatten()
+}
+
 fn read(directory: &Directory, _: Dialect) -> Reading {
+    let is_own = |entry: &Entry| entry.kind == EntryKind::Own("migration.sql");
+    if directory.beside(JOURNAL).is_none() && directory.entries.iter().any(is_own) {
+        return Reading::of(directory, by_text, |entry, text| match entry.kind {
+            EntryKind::Own("migration.sql") => {
+                let version = entry.name.split('_').next().unwrap_or_default();
+                let run = Run::new(version, Transaction::Always).ordered(by_text(&entry.name));
+                Place::run(run.of_parts(between_breakpoints(text)))
+            }
+            _ => Place::Aside("Drizzle runs only `migration.sql` in a directory of its own"),
+        });
+    }
     let journal = journal(directory);
     let listed = journal.as_ref().ok().and_then(|journal| journal.get("entries")?.as_array());
     let mut places = BTreeMap::new();

@@ -1,9 +1,16 @@
-//! Flyway: `V1.2__name.sql` in the order of the versions, then `R__name.sql`; `U` undoes, `B` is a baseline.
+//! Flyway: `V1.2__name.sql` in the order of the versions, then `R__name.sql`; `U` undoes, `B` is a baseline. Its
+//! settings may call them otherwise.
+
+mod settings;
+
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::directory::{Directory, Entry};
-use super::order::by_value;
+use super::order::{by_text, by_value};
 use super::reading::{DOWN, Place, Reading, Run, Transaction};
 use super::{Sign, Tool};
+use settings::Settings;
 
 pub(super) static TOOL: Tool = Tool {
     name: "flyway",
@@ -11,39 +18,53 @@ pub(super) static TOOL: Tool = Tool {
     unique: true,
     sign,
     dialect: |_| None,
-    read: |directory, _| Reading::of(directory, by_value, place),
+    read: |directory, _| read(directory),
     assumed: "versions in order, then repeatables; each script in a transaction unless a statement or its `.conf` refuses",
 };
 
-/// Events whose scripts Flyway calls by name.
-const CALLBACKS: [&str; 4] = ["before", "after", "create", "undo"];
-
 fn sign(directory: &Directory) -> Option<Sign> {
-    let scripts = || directory.entries.iter().filter_map(|entry| script(entry.script()?));
-    if !directory.mostly(|entry| entry.script().is_some_and(|name| script(name).is_some() || is_callback(name))) {
+    let settings = Settings::around(directory);
+    let named = |entry: &Entry| {
+        entry.script().is_some_and(|name| {
+            let is_separated = name.contains(&settings.separator);
+            is_separated && script(name, &settings).is_some() || is_callback(name)
+        })
+    };
+    if !directory.mostly(named) {
         return None;
     }
-    for mark in ["flyway.conf", "flyway.toml"] {
-        if directory.beside(mark).is_some() {
-            return Some(Sign::Mark(mark));
-        }
+    let scripts: Vec<_> =
+        directory.entries.iter().filter_map(|entry| script(entry.script()?, &settings)).collect();
+    if let Some(file) = settings.file {
+        return Some(Sign::Mark(file));
     }
-    if scripts().any(|script| matches!(script, Script::Repeatable(_))) {
+    if scripts.iter().any(|script| matches!(script, Script::Repeatable(_))) {
         return Some(Sign::Mark("a repeatable `R__` script"));
     }
-    if scripts().any(|script| matches!(&script, Script::Versioned(version) if version.contains('.'))) {
+    if scripts.iter().any(|script| matches!(script, Script::Versioned(version) if version.contains('.'))) {
         return Some(Sign::Mark("a dotted version"));
     }
-    let versions: std::collections::BTreeSet<_> = scripts()
+    let versions: BTreeSet<_> = scripts
+        .iter()
         .filter_map(|script| if let Script::Versioned(version) = script { Some(version) } else { None })
         .collect();
-    if scripts().any(|script| matches!(&script, Script::Undo(version) if versions.contains(version))) {
+    let undone = |script: &Script| matches!(script, Script::Undo(version) if versions.contains(version));
+    if scripts.iter().any(undone) {
         return Some(Sign::Mark("a `U` script that undoes the `V` of its version"));
     }
-    if versions.is_empty() || scripts().any(|script| matches!(script, Script::Undo(_))) {
+    if versions.is_empty() || scripts.iter().any(|script| matches!(script, Script::Undo(_))) {
         return None;
     }
-    Some(directory.project_names("flyway", &["pom.xml", "build.gradle", "build.gradle.kts", "build.sbt"]).map_or(Sign::Names, Sign::Project))
+    let manifests = ["pom.xml", "build.gradle", "build.gradle.kts", "build.sbt"];
+    Some(directory.project_names("flyway", &manifests).map_or(Sign::Names, Sign::Project))
+}
+
+fn read(directory: &Directory) -> Reading {
+    let settings = Settings::around(directory);
+    let mut notes = settings.notes(directory);
+    let mut reading = Reading::of(directory, by_value, |entry, _| place(entry, &settings, &mut notes));
+    reading.notes = notes;
+    reading
 }
 
 /// What a name says.
@@ -55,42 +76,58 @@ enum Script {
     Repeatable(String),
 }
 
-fn script(name: &str) -> Option<Script> {
-    let (prefix, description) = name.strip_suffix(".sql")?.split_once("__")?;
-    if prefix == "R" {
+fn script(name: &str, settings: &Settings) -> Option<Script> {
+    let name = name.strip_suffix(".sql")?;
+    let (named, description) = name.split_once(&settings.separator).unwrap_or((name, ""));
+    if named == settings.repeatable {
         return Some(Script::Repeatable(description.to_string()));
     }
-    // Flyway takes `1_2` and `1.2` for the same, and `1.0` for `1`.
-    let mut version = prefix.get(1..)?.replace('_', ".");
-    let numbers = version.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-    if !numbers {
+    let of = |prefix: &str| version(named.strip_prefix(prefix)?);
+    None.or_else(|| Some(Script::Versioned(of(&settings.versioned)?)))
+        .or_else(|| Some(Script::Undo(of(&settings.undo)?)))
+        .or_else(|| of(&settings.baseline).map(|_| Script::Baseline))
+}
+
+/// Flyway takes `1_2` and `1.2` for the same, and `1.0` for `1`.
+fn version(word: &str) -> Option<String> {
+    let mut version = word.replace('_', ".");
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !version.split('.').all(is_number) {
         return None;
     }
     while let Some(shorter) = version.strip_suffix(".0") {
         version = shorter.to_string();
     }
-    match prefix.as_bytes()[0] {
-        b'V' => Some(Script::Versioned(version)),
-        b'U' => Some(Script::Undo(version)),
-        b'B' => Some(Script::Baseline),
-        _ => None,
-    }
+    Some(version)
 }
 
+/// `afterMigrate.sql`, `beforeEachMigrate__name.sql`.
 fn is_callback(name: &str) -> bool {
-    let word = name.strip_suffix(".sql").unwrap_or(name).split("__").next().unwrap_or_default();
-    CALLBACKS.iter().any(|event| word.strip_prefix(event).is_some_and(|rest| rest.starts_with(char::is_uppercase)))
+    let event = name.strip_suffix(".sql").unwrap_or(name).split("__").next().unwrap_or_default();
+    let follows = |when: &str| event.strip_prefix(when).is_some_and(|rest| rest.starts_with(char::is_uppercase));
+    event == "createSchema" || ["before", "after"].into_iter().any(follows)
 }
 
-fn place(entry: &Entry, _: &str) -> Place {
+fn place(entry: &Entry, settings: &Settings, notes: &mut Vec<String>) -> Place {
     let Some(name) = entry.script() else { return Place::Aside(OTHER) };
-    let transaction = if refuses_transaction(entry) { Transaction::Never } else { Transaction::UnlessRefused };
-    match script(name) {
+    let own = settings::of_script(&entry.path);
+    let transaction = match own.get("executeInTransaction").map(String::as_str) {
+        Some("true") => Transaction::Always,
+        Some("false") => Transaction::Never,
+        _ if settings.no_transaction => Transaction::Never,
+        _ => Transaction::UnlessRefused,
+    };
+    match own.get("shouldExecute").map(String::as_str) {
+        None | Some("true") => {}
+        Some("false") => return Place::Aside("their `.conf` says shouldExecute=false"),
+        Some(condition) => notes.push(format!("`{}` is judged as if `{condition}` held", shown(&entry.path))),
+    }
+    match script(name, settings) {
         Some(Script::Versioned(version)) => Place::run(Run::new(&version, transaction)),
         Some(Script::Repeatable(description)) => {
             // Text comes after every number, and with it a repeatable after every version.
             let run = Run { version: None, order: None, parts: None, transaction };
-            Place::run(run.ordered(super::order::by_text(&description)))
+            Place::run(run.ordered(by_text(&description)))
         }
         Some(Script::Undo(_)) => Place::Aside(DOWN),
         Some(Script::Baseline) => Place::Aside("a baseline stands for versions that are linted one by one"),
@@ -99,15 +136,8 @@ fn place(entry: &Entry, _: &str) -> Place {
     }
 }
 
-const OTHER: &str = "Flyway runs only `V1__name.sql` and `R__name.sql`";
-
-/// `V1__name.sql.conf` beside the script.
-fn refuses_transaction(entry: &Entry) -> bool {
-    let mut path = entry.path.clone().into_os_string();
-    path.push(".conf");
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().any(|line| {
-        let setting = line.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
-        setting.is_some_and(|(key, value)| key == "executeInTransaction" && value.eq_ignore_ascii_case("false"))
-    })
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
+
+const OTHER: &str = "their names are none of Flyway's scripts";

@@ -32,18 +32,26 @@ fn place(entry: &Entry, text: &str, notes: &mut Vec<String>) -> Place {
     Place::run(run)
 }
 
-/// Where the part begins that goose, dbmate or sql-migrate run to undo the file.
+/// The comments that begin it for goose, dbmate, sql-migrate, node-pg-migrate and tern.
+const DOWN_SECTIONS: [&str; 5] =
+    ["+goose down", "migrate:down", "+migrate down", "down migration", "-- create above / drop below ----"];
+
+/// Where the part begins that a tool runs to undo the file.
 pub(in crate::history) fn down_section(text: &str) -> Option<usize> {
     lines(text).find_map(|(at, line)| {
         let comment = line.trim_start().strip_prefix("--")?.trim().to_ascii_lowercase();
-        ["+goose down", "migrate:down", "+migrate down"].contains(&comment.as_str()).then_some(at)
+        DOWN_SECTIONS.contains(&comment.as_str()).then_some(at)
     })
 }
+
+/// How the names end of what undoes a migration: db-migrate has dashes, yoyo says rollback.
+const DOWN_ENDINGS: [&str; 5] = [".down", "_down", "-down", ".rollback", "_rollback"];
 
 /// Whether a file undoes a migration, by its name.
 fn is_down(entry: &Entry) -> bool {
     let name = entry.name.to_ascii_lowercase();
-    let ends = name == "down.sql" || name.ends_with(".down.sql") || name.ends_with("_down.sql");
+    let stem = name.trim_end_matches(".sql");
+    let ends = stem == "down" || DOWN_ENDINGS.iter().any(|ending| stem.ends_with(ending));
     ends || entry.kind == EntryKind::Own("down.sql")
 }
 

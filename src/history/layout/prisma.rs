@@ -14,7 +14,8 @@ pub(super) static TOOL: Tool = Tool {
     sign,
     dialect,
     read: |directory, dialect| Reading::of(directory, by_text, |entry, _| place(entry, dialect)),
-    assumed: "in the order of the names as text, each file sent at once (on PostgreSQL several statements are one transaction)",
+    assumed: "in the order of the names as text, each file sent at once (on PostgreSQL several statements are one transaction; \
+              since Prisma 7.4 none around CREATE INDEX CONCURRENTLY)",
 };
 
 const LOCK: &str = "migration_lock.toml";

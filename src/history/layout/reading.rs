@@ -91,16 +91,25 @@ impl Transaction {
             Self::Never => false,
             Self::IfSeveral => statements.len() > 1,
             Self::UnlessRefused => {
-                !statements.iter().flat_map(|statement| statement.parsed.iter().flatten()).any(|clause| {
-                    match &clause.change {
-                        Change::CreateIndex { concurrently, .. } | Change::DropIndex { concurrently, .. } => {
-                            *concurrently
-                        }
-                        _ => false,
-                    }
-                })
+                let mut clauses = statements.iter().flat_map(|statement| statement.parsed.iter().flatten());
+                !clauses.any(|clause| refuses(&clause.change))
             }
         }
+    }
+}
+
+/// Whether Flyway knows that a statement of PostgreSQL runs in no transaction.
+fn refuses(change: &Change) -> bool {
+    match change {
+        Change::CreateIndex { concurrently, .. } | Change::DropIndex { concurrently, .. } => *concurrently,
+        Change::Reindex { what, .. } => ["SCHEMA", "DATABASE", "SYSTEM"].contains(&what.as_str()),
+        Change::Maintain { action, .. } => action.starts_with("VACUUM"),
+        Change::Other { kind } => {
+            let kinds = ["VACUUM", "CREATE DATABASE", "DROP DATABASE", "CREATE TABLESPACE", "DROP TABLESPACE"];
+            kinds.contains(&kind.as_str())
+                || ["CREATE SUBSCRIPTION", "DROP SUBSCRIPTION", "ALTER SYSTEM"].contains(&kind.as_str())
+        }
+        _ => false,
     }
 }
 

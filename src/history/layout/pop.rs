@@ -1,0 +1,65 @@
+//! pop (Buffalo, soda): `1_name.up.sql`, or `1_name.postgres.up.sql` for one kind of database.
+
+use super::directory::{Directory, Entry};
+use super::order::by_text;
+use super::reading::{DOWN, Place, Reading, Run, Transaction};
+use super::{Sign, Tool};
+use crate::sql::Dialect;
+
+pub(super) static TOOL: Tool = Tool {
+    name: "pop",
+    recursive: false,
+    unique: true,
+    sign,
+    dialect: |_| None,
+    read: |directory, dialect| Reading::of(directory, by_text, |entry, _| place(entry, dialect)),
+    assumed: "in the order of the versions as text, each file in a transaction",
+};
+
+fn sign(directory: &Directory) -> Option<Sign> {
+    if !directory.mostly(|entry| entry.script().and_then(Name::of).is_some()) {
+        return None;
+    }
+    // No other tool has a kind of database in its names.
+    let of_one = |entry: &Entry| entry.script().and_then(Name::of).is_some_and(|name| name.database.is_some());
+    if directory.entries.iter().any(of_one) {
+        return Some(Sign::Mark("the database in a name"));
+    }
+    directory.project_names("gobuffalo/pop", &["go.mod"]).map(Sign::Project)
+}
+
+/// What a file's name says.
+struct Name<'a> {
+    version: &'a str,
+    database: Option<&'a str>,
+    is_down: bool,
+}
+
+impl<'a> Name<'a> {
+    fn of(file: &'a str) -> Option<Self> {
+        let (version, rest) = super::reading::numbered(file)?;
+        let (rest, direction) = rest.rsplit_once('.')?;
+        let (name, database) = rest.split_once('.').map_or((rest, None), |(name, database)| (name, Some(database)));
+        let is_one = !name.is_empty() && database.is_none_or(|database| is_database(database));
+        (is_one && ["up", "down"].contains(&direction)).then_some(Self { version, database, is_down: direction == "down" })
+    }
+}
+
+fn is_database(word: &str) -> bool {
+    word == "cockroach" || Dialect::from_word(word).is_ok()
+}
+
+fn place(entry: &Entry, dialect: Dialect) -> Place {
+    let Some(name) = entry.script().and_then(Name::of) else {
+        return Place::Aside("pop runs only `1_name.up.sql` and `1_name.postgres.up.sql`");
+    };
+    if name.is_down {
+        return Place::Aside(DOWN);
+    }
+    match name.database {
+        Some(database) if Dialect::from_word(database).ok() != Some(dialect) => {
+            Place::Aside("made for another kind of database, as their names say")
+        }
+        _ => Place::run(Run::new(name.version, Transaction::Always).ordered(by_text(name.version))),
+    }
+}
