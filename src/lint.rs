@@ -16,7 +16,7 @@ pub use finding::{Finding, Severity};
 
 use crate::error::{Error, Result};
 use crate::history::{History, Irregular, Migration, Phase};
-use crate::schema::{Catalog, Effect, effect};
+use crate::schema::{Catalog, Effect, effect, in_order};
 use crate::settings::Settings;
 use crate::sql::{Change, Clause, Dialect};
 use rules::Rule;
@@ -199,7 +199,7 @@ impl Judge<'_> {
                 range: clause.range.clone(),
                 message,
                 help,
-                lock: effect.map(Effect::sentence),
+                lock: effect.and_then(Effect::sentence),
             };
             self.findings.push((statement, finding));
         }
@@ -209,12 +209,12 @@ impl Judge<'_> {
     /// findings begin at `first_finding`.
     fn one_lock(&mut self, first_finding: usize, effects: &[Effect]) {
         let Some(first) = effects.first() else { return };
-        if effects.iter().any(|effect| effect.tables != first.tables) {
+        if effects.iter().any(|effect| effect.relations().ne(first.relations())) {
             return;
         }
         let dearest = effects.iter().max_by_key(|effect| (effect.blocks_for_long(), effect.rewrites, effect.scans));
         for (_, finding) in self.findings[first_finding..].iter_mut().filter(|(_, finding)| finding.lock.is_some()) {
-            finding.lock = dearest.map(Effect::sentence);
+            finding.lock = dearest.and_then(Effect::sentence);
         }
     }
 
@@ -254,18 +254,3 @@ impl Judge<'_> {
 
 const UNREADABLE_HELP: &str = "no rule has looked at it; read it yourself, and if it is right say so: \
      `-- lockkeeper: allow unreadable-statement: <reason>`";
-
-/// The order in which a statement's actions take effect. PostgreSQL drops before it does anything else and
-/// validates at the very end, wherever the statement names them: `SET NOT NULL, DROP CONSTRAINT proof` has no
-/// proof left when it looks for one.
-fn in_order(clauses: &[Clause], dialect: Dialect) -> Vec<&Clause> {
-    let mut ordered: Vec<_> = clauses.iter().collect();
-    if dialect == Dialect::Postgres {
-        ordered.sort_by_key(|clause| match clause.change {
-            Change::DropConstraint { .. } => 0,
-            Change::ValidateConstraint { .. } => 2,
-            _ => 1,
-        });
-    }
-    ordered
-}

@@ -4,4 +4,4 @@ pub mod catalog;
 pub mod effect;
 
 pub use catalog::{Birth, Catalog, Session, Table, Transaction};
-pub use effect::{Blocks, Effect, effect};
+pub use effect::{Answer, Blocks, Effect, InTransaction, Lock, effect, in_order};

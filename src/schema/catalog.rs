@@ -188,11 +188,11 @@ impl Catalog {
     /// A NOT NULL, or a validated `CHECK (column IS NOT NULL)`: no row holds NULL, and none can be written.
     pub fn proves_not_null(&self, table: &Name, column: &str) -> bool {
         let Some(known) = self.table(table) else { return false };
-        let wanted = self.fold(&format!("{column}isnotnull"));
+        let wanted = [format!("{column}isnotnull"), format!("not{column}isnull")];
         let proved = known.constraints.values().any(|constraint| match &constraint.kind {
             ConstraintKind::Check { expression } if !constraint.not_valid => {
                 let bare: String = expression.chars().filter(|c| !c.is_whitespace() && !"()\"`".contains(*c)).collect();
-                bare.eq_ignore_ascii_case(&wanted)
+                wanted.iter().any(|wanted| bare.eq_ignore_ascii_case(wanted))
             }
             ConstraintKind::NotNull { column: named } if !constraint.not_valid => self.same(named, column),
             ConstraintKind::PrimaryKey { columns } => columns.iter().any(|named| self.same(named, column)),

@@ -8,10 +8,10 @@ mod postgres;
 mod sqlite;
 
 use super::Catalog;
-use crate::sql::{Change, Dialect, Name};
+use crate::sql::{Change, Clause, Dialect, Name};
 
-/// Whom a change blocks while it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whom a lock keeps waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Blocks {
     Nobody,
     /// Who writes to a row that was touched waits until the transaction ends.
@@ -20,58 +20,164 @@ pub enum Blocks {
     ReadsAndWrites,
 }
 
+/// A lock that a change takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// `None` is the whole database.
+    pub relation: Option<Name>,
+    /// The engine's own word for it, as `pg_locks` or the ALGORITHM clause has it.
+    pub mode: &'static str,
+    pub blocks: Blocks,
+}
+
+/// An answer that the history may not give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answer {
+    No,
+    /// It would take a guess, because of this: a lower-case fragment.
+    Unknown(&'static str),
+    Yes,
+}
+
+impl Answer {
+    /// It is so, or may be.
+    pub fn is_possible(self) -> bool {
+        self != Self::No
+    }
+}
+
+impl From<bool> for Answer {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
+/// How a change goes together with a transaction around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InTransaction {
+    /// It is part of it: its locks are held until the end.
+    Joins,
+    /// The server refuses it there.
+    Refuses,
+    /// It commits what came before, and itself.
+    Commits,
+}
+
 /// What a change costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
-    /// The engine's own word for the lock, as `pg_locks` or the ALGORITHM clause has it.
-    pub lock: &'static str,
-    /// The tables that it is taken on; none where it is the whole database's.
-    pub tables: Vec<Name>,
-    pub blocks: Blocks,
-    /// Every row is written anew.
-    pub rewrites: bool,
-    /// Every row is read.
-    pub scans: bool,
+    /// The relation that the change names comes first; each relation once, with its strongest lock.
+    pub locks: Vec<Lock>,
+    /// Every row of a locked table is written anew.
+    pub rewrites: Answer,
+    /// Every row of a locked table is read.
+    pub scans: Answer,
+    /// Whether other relations are locked that `locks` cannot name.
+    pub others: Answer,
+    pub transaction: InTransaction,
 }
 
 impl Effect {
-    fn new(lock: &'static str, blocks: Blocks, tables: impl IntoIterator<Item = Name>) -> Self {
-        Self { lock, tables: tables.into_iter().collect(), blocks, rewrites: false, scans: false }
+    fn new(mode: &'static str, blocks: Blocks, relations: impl IntoIterator<Item = Name>) -> Self {
+        let mut effect = Self::none();
+        for relation in relations {
+            effect = effect.locking(mode, blocks, relation);
+        }
+        effect
     }
 
-    fn scanning(self, scans: bool) -> Self {
-        Self { scans, ..self }
+    /// No lock that anybody else waits for.
+    fn none() -> Self {
+        Self {
+            locks: Vec::new(),
+            rewrites: Answer::No,
+            scans: Answer::No,
+            others: Answer::No,
+            transaction: InTransaction::Joins,
+        }
     }
 
-    fn rewriting(self, rewrites: bool) -> Self {
-        Self { rewrites, ..self }
+    /// The lock of a database that has only one.
+    fn on_everything(mode: &'static str, blocks: Blocks) -> Self {
+        Self { locks: vec![Lock { relation: None, mode, blocks }], ..Self::none() }
     }
 
-    /// It blocks somebody for as long as it takes to go through all rows.
+    /// Another lock; of two on one relation the stronger one stays.
+    fn locking(mut self, mode: &'static str, blocks: Blocks, relation: Name) -> Self {
+        match self.locks.iter_mut().find(|lock| lock.relation.as_ref() == Some(&relation)) {
+            Some(lock) if lock.blocks < blocks => (lock.mode, lock.blocks) = (mode, blocks),
+            Some(_) => {}
+            None => self.locks.push(Lock { relation: Some(relation), mode, blocks }),
+        }
+        self
+    }
+
+    fn scanning(self, scans: impl Into<Answer>) -> Self {
+        Self { scans: self.scans.max(scans.into()), ..self }
+    }
+
+    fn rewriting(self, rewrites: impl Into<Answer>) -> Self {
+        Self { rewrites: self.rewrites.max(rewrites.into()), ..self }
+    }
+
+    fn and_others(self, why: &'static str) -> Self {
+        Self { others: Answer::Unknown(why), ..self }
+    }
+
+    fn in_transaction(self, transaction: InTransaction) -> Self {
+        Self { transaction, ..self }
+    }
+
+    /// Both, one after the other.
+    pub fn and(self, other: Self) -> Self {
+        let mut both = other.locks.into_iter().fold(self.clone(), |effect, lock| match lock.relation {
+            Some(relation) => effect.locking(lock.mode, lock.blocks, relation),
+            None => Self { locks: vec![lock], ..effect },
+        });
+        both.transaction = if self.transaction == InTransaction::Joins { other.transaction } else { self.transaction };
+        both.others = both.others.max(other.others);
+        both.rewriting(other.rewrites).scanning(other.scans)
+    }
+
+    /// What is locked.
+    pub fn relations(&self) -> impl Iterator<Item = &Name> {
+        self.locks.iter().filter_map(|lock| lock.relation.as_ref())
+    }
+
+    /// Whom it keeps waiting, at most.
+    pub fn blocks(&self) -> Blocks {
+        self.locks.iter().map(|lock| lock.blocks).max().unwrap_or(Blocks::Nobody)
+    }
+
+    /// It blocks somebody for as long as it takes to go through all rows, or may.
     pub fn blocks_for_long(&self) -> bool {
-        self.blocks != Blocks::Nobody && (self.rewrites || self.scans)
+        self.blocks() != Blocks::Nobody && (self.rewrites.is_possible() || self.scans.is_possible())
     }
 
-    /// The lock and whom it blocks, in a sentence.
-    pub fn sentence(&self) -> String {
-        let tables: Vec<_> = self.tables.iter().map(|table| format!("`{table}`")).collect();
-        let place = if tables.is_empty() { "the whole database".to_string() } else { tables.join(" and ") };
-        let whom = match self.blocks {
+    /// The locks and whom they block, in a sentence; `None` where there is none.
+    pub fn sentence(&self) -> Option<String> {
+        let strongest = self.locks.iter().max_by_key(|lock| (lock.blocks, std::cmp::Reverse(lock.mode)))?;
+        let same = self.locks.iter().filter(|lock| lock.mode == strongest.mode);
+        let relations: Vec<_> = same.filter_map(|lock| Some(format!("`{}`", lock.relation.as_ref()?))).collect();
+        let place = if relations.is_empty() { "the whole database".to_string() } else { relations.join(" and ") };
+        let whom = match strongest.blocks {
             Blocks::Nobody => "blocks neither reads nor writes",
             Blocks::WritesToTouchedRows => "blocks writes to every row it has touched",
             Blocks::Writes => "blocks writes",
             Blocks::ReadsAndWrites => "blocks reads and writes",
         };
-        let how_long = match (self.blocks, self.rewrites, self.scans) {
-            (Blocks::Nobody, true, _) => " although every row is rewritten",
-            (Blocks::Nobody, false, _) => "",
+        let how_long = match (strongest.blocks, self.rewrites, self.scans) {
+            (Blocks::Nobody, Answer::No, _) => "",
+            (Blocks::Nobody, ..) => " although every row is rewritten",
             (Blocks::WritesToTouchedRows, ..) => " until the transaction ends",
-            (_, true, _) => " while every row is rewritten",
-            (_, false, true) => " while every row is read",
-            (_, false, false) if self.tables.is_empty() => " only for a moment",
-            (_, false, false) => " only for a moment, but whoever comes after it queues behind it",
+            (_, Answer::Yes, _) => " while every row is rewritten",
+            (_, Answer::Unknown(_), _) => " while every row may be rewritten",
+            (_, Answer::No, Answer::Yes) => " while every row is read",
+            (_, Answer::No, Answer::Unknown(_)) => " while every row may be read",
+            (..) if relations.is_empty() => " only for a moment",
+            (..) => " only for a moment, but whoever comes after it queues behind it",
         };
-        format!("{} on {place}: {whom}{how_long}", self.lock)
+        Some(format!("{} on {place}: {whom}{how_long}", strongest.mode))
     }
 }
 
@@ -82,6 +188,21 @@ pub fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
         Dialect::Mysql => mysql::effect(change, before),
         Dialect::Sqlite => sqlite::effect(change, before),
     }
+}
+
+/// The order in which a statement's actions take effect. PostgreSQL drops before it does anything else and
+/// validates at the very end, wherever the statement names them: `SET NOT NULL, DROP CONSTRAINT proof` has no
+/// proof left when it looks for one.
+pub fn in_order(clauses: &[Clause], dialect: Dialect) -> Vec<&Clause> {
+    let mut ordered: Vec<_> = clauses.iter().collect();
+    if dialect == Dialect::Postgres {
+        ordered.sort_by_key(|clause| match clause.change {
+            Change::DropConstraint { .. } => 0,
+            Change::ValidateConstraint { .. } => 2,
+            _ => 1,
+        });
+    }
+    ordered
 }
 
 /// A type as written, taken apart: `character varying(20)` is `varchar` and `[20]`.

@@ -1,5 +1,5 @@
 use super::Hit;
-use crate::schema::{Catalog, Effect};
+use crate::schema::{Answer, Catalog, Effect};
 use crate::sql::{Change, Dialect};
 
 pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) -> Hit {
@@ -11,7 +11,7 @@ pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) 
     let was = old.map_or(String::new(), |old| format!(" from {}", old.data_type));
     let (does, blocked) = match effect {
         _ if old.is_none() => ("may rewrite every row", "the table"),
-        Some(Effect { rewrites: false, .. }) => ("reads every row", "it"),
+        Some(Effect { rewrites: Answer::No, .. }) => ("reads every row", "it"),
         _ => ("rewrites every row", "the table"),
     };
     let whom = match before.dialect() {

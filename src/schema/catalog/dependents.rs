@@ -3,10 +3,25 @@
 
 use std::collections::BTreeSet;
 
-use super::{Catalog, Kind};
+use super::{Catalog, Kind, Table};
 use crate::sql::{ConstraintKind, Dialect, Name};
 
 impl Catalog {
+    /// The tables and views that name this table or type: by a foreign key, as what they read, as their parent, as the
+    /// type of a column.
+    pub fn users(&self, name: &Name) -> impl Iterator<Item = &Table> {
+        let key = match self.data_type(name) {
+            Some(_) if self.table(name).is_none() => self.resolve(name, |key| self.data_types.contains_key(key)),
+            _ => self.key(name),
+        };
+        self.users.get(&key).into_iter().flatten().filter_map(|user| self.tables.get(user))
+    }
+
+    /// Whether two names mean the same table.
+    pub fn is_same_table(&self, a: &Name, b: &Name) -> bool {
+        self.key(a) == self.key(b)
+    }
+
     /// The partitions and heirs of a table.
     pub(super) fn children(&self, key: &Name) -> Vec<Name> {
         let is_child = |user: &&Name| {

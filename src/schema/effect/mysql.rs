@@ -4,7 +4,7 @@
 
 use super::{Blocks, Effect, Type};
 use crate::schema::Catalog;
-use crate::sql::{Change, Column, ConstraintKind, Name};
+use crate::sql::{Change, Column, ColumnAction, ConstraintKind, Name};
 
 pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
     Some(match change {
@@ -32,6 +32,10 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
             ConstraintKind::PrimaryKey { .. } => in_place(table).rewriting(true),
             _ => in_place(table).scanning(true),
         },
+        Change::AlterColumn { table, column, action } => alter_column(table, column, action, before),
+        Change::AlterTable { table, action } => alter_table(table, action)?,
+        // It says how the rest of the statement is carried out.
+        Change::AlterMode { .. } => Effect::none(),
         Change::CreateIndex { table, .. } => in_place(table).scanning(true),
         Change::DropIndex { table: Some(table), .. } => in_place(table),
         Change::Update { table, .. } | Change::Delete { table, .. } => {
@@ -62,6 +66,41 @@ fn add_column(table: &Name, column: &Column) -> Effect {
     } else {
         instant(table)
     }
+}
+
+fn alter_column(table: &Name, column: &str, action: &ColumnAction, before: &Catalog) -> Effect {
+    // MODIFY and CHANGE repeat what is so already.
+    let known = before.column(table, column);
+    let repeats = match action {
+        ColumnAction::AddIdentity => known.is_some_and(|known| known.identity),
+        ColumnAction::DropIdentity => known.is_none_or(|known| !known.identity),
+        ColumnAction::SetExpression | ColumnAction::DropExpression => false,
+        // MySQL copies for an inline CHECK.
+        ColumnAction::Other(words) => !words.starts_with("ADD CHECK"),
+    };
+    if repeats { instant(table) } else { copy(table) }
+}
+
+/// An action on the whole table, by its words; `None` where we do not know it.
+fn alter_table(table: &Name, action: &str) -> Option<Effect> {
+    let begins = |words: &[&str]| words.iter().any(|word| action.starts_with(word));
+    Some(if begins(&["AUTO_INCREMENT", "COMMENT", "DEFAULT CHARACTER SET", "MAX_ROWS", "MIN_ROWS", "STATS_"]) {
+        instant(table)
+    } else if begins(&["FORCE", "ROW_FORMAT", "PAGE_COMPRESSED", "KEY_BLOCK_SIZE"]) {
+        in_place(table).rewriting(true)
+    } else if begins(&[
+        "CONVERT TO",
+        "ENGINE",
+        "ORDER BY",
+        "PARTITION BY",
+        "REMOVE PARTITIONING",
+        "ADD SYSTEM VERSIONING",
+    ]) {
+        // Another ENGINE copies; the same one is a rebuild in place.
+        copy(table)
+    } else {
+        return None;
+    })
 }
 
 /// Whether a column of type `old` becomes `new` without a copy: the same type, or a longer VARCHAR whose length

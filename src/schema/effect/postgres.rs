@@ -1,237 +1,318 @@
-//! PostgreSQL 12 to 18: one table serves them all for the changes that rules speak of.
+//! PostgreSQL 12 to 18. Where the majors differ, the dearest counts.
 
-use super::{Blocks, Effect, Type};
-use crate::schema::catalog::mentions;
+mod alter;
+mod relatives;
+mod types;
+mod volatile;
+
+use super::{Answer, Blocks, Effect, InTransaction};
 use crate::schema::{Catalog, Table};
-use crate::sql::{Change, Column, Constraint, ConstraintKind, Generated, Name};
+use crate::sql::{Change, ColumnsFrom, ConstraintKind, Name, Object};
+
+/// The locks of a table, as `pg_locks` and LOCK TABLE call them.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    RowExclusive,
+    ShareUpdateExclusive,
+    Share,
+    ShareRowExclusive,
+    Exclusive,
+    AccessExclusive,
+}
+
+use Mode::{AccessExclusive, Exclusive, RowExclusive, Share, ShareRowExclusive, ShareUpdateExclusive};
+
+impl Mode {
+    const ALL: [Self; 6] = [RowExclusive, ShareUpdateExclusive, Share, ShareRowExclusive, Exclusive, AccessExclusive];
+
+    fn words(self) -> &'static str {
+        match self {
+            RowExclusive => "ROW EXCLUSIVE",
+            ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
+            Share => "SHARE",
+            ShareRowExclusive => "SHARE ROW EXCLUSIVE",
+            Exclusive => "EXCLUSIVE",
+            AccessExclusive => "ACCESS EXCLUSIVE",
+        }
+    }
+
+    fn blocks(self) -> Blocks {
+        match self {
+            RowExclusive | ShareUpdateExclusive => Blocks::Nobody,
+            Share | ShareRowExclusive | Exclusive => Blocks::Writes,
+            AccessExclusive => Blocks::ReadsAndWrites,
+        }
+    }
+
+    fn on(self, table: &Name) -> Effect {
+        Effect::none().and_lock(self, table)
+    }
+}
+
+impl Effect {
+    fn and_lock(self, mode: Mode, table: &Name) -> Self {
+        self.locking(mode.words(), mode.blocks(), table.clone())
+    }
+
+    fn and_locks<'a>(self, mode: Mode, tables: impl IntoIterator<Item = &'a Name>) -> Self {
+        tables.into_iter().fold(self, |effect, table| effect.and_lock(mode, table))
+    }
+}
 
 pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
+    let effect =
+        alter::effect(change, before).or_else(|| on_table(change, before)).or_else(|| elsewhere(change, before))?;
+    Some(unseen_if_new(effect, before))
+}
+
+/// What this migration has created nobody waits for, and it is empty.
+fn unseen_if_new(mut effect: Effect, before: &Catalog) -> Effect {
+    let is_new = |lock: &super::Lock| lock.relation.as_ref().is_some_and(|relation| before.is_new(relation));
+    if effect.locks.first().is_some_and(is_new) {
+        (effect.rewrites, effect.scans) = (Answer::No, Answer::No);
+    }
+    effect.locks.retain(|lock| !is_new(lock));
+    effect
+}
+
+/// Statements about tables other than ALTER TABLE.
+fn on_table(change: &Change, before: &Catalog) -> Option<Effect> {
     Some(match change {
-        Change::AddColumn { table, column, .. } => add_column(table, column),
-        Change::DropColumn { table, .. }
-        | Change::RenameColumn { table, .. }
-        | Change::RenameTable { table, .. }
-        | Change::DropNotNull { table, .. }
-        | Change::SetDefault { table, .. }
-        | Change::DropDefault { table, .. }
-        | Change::DropConstraint { table, .. }
-        | Change::DropTrigger { table: Some(table), .. } => access_exclusive(table),
-        Change::DropTable { table, .. } => {
-            // The tables that its foreign keys point to are locked as well.
-            let references = before.table(table).into_iter().flat_map(Table::references);
-            let targets = references.filter(|target| *target != table).cloned();
-            Effect::new(ACCESS_EXCLUSIVE, Blocks::ReadsAndWrites, std::iter::once(table.clone()).chain(targets))
+        Change::CreateTable { table, constraints, columns, columns_from, if_not_exists, .. } => {
+            if *if_not_exists && before.table(table).is_some() {
+                return Some(Effect::none());
+            }
+            let inline = columns.iter().filter_map(|column| column.references.as_ref());
+            let targets = constraints.iter().filter_map(|constraint| match &constraint.kind {
+                ConstraintKind::ForeignKey { references, .. } => Some(references),
+                _ => None,
+            });
+            let targets = targets.chain(inline).filter(|target| !before.is_same_table(target, table));
+            let effect = Effect::none().and_locks(ShareRowExclusive, targets);
+            columns_from.iter().fold(effect, |effect, from| match from {
+                ColumnsFrom::PartitionOf(parent) => {
+                    let targets = before.table(parent).into_iter().flat_map(Table::references);
+                    let effect = effect.and_lock(AccessExclusive, parent).and_locks(ShareRowExclusive, targets);
+                    effect.and_others(DEFAULT_PARTITION).scanning(Answer::Unknown(DEFAULT_PARTITION))
+                }
+                ColumnsFrom::Inherits(parent) => effect.and_lock(ShareUpdateExclusive, parent),
+                ColumnsFrom::Query => effect.scanning(QUERY),
+                ColumnsFrom::Like(_) | ColumnsFrom::Type(_) => effect,
+            })
         }
-        Change::ChangeType { table, column, to, using, .. } => change_type(table, column, to, using.as_deref(), before),
-        Change::SetNotNull { table, column } => {
-            access_exclusive(table).scanning(!before.proves_not_null(table, column))
+        Change::DropTable { table, cascade, .. } => {
+            let known = before.table(table);
+            let effect = AccessExclusive
+                .on(table)
+                .and_locks(AccessExclusive, known.into_iter().flat_map(Table::references))
+                .and_locks(AccessExclusive, known.and_then(|known| known.partition_of.as_ref()))
+                .and_locks(AccessExclusive, &relatives::descendants(before, table));
+            if *cascade { effect.and_locks(AccessExclusive, &relatives::dependents(before, table)) } else { effect }
         }
-        Change::AddConstraint { table, constraint } => add_constraint(table, constraint, before),
-        Change::ValidateConstraint { table, .. } => share_update_exclusive(table).scanning(true),
-        Change::CreateIndex { table, concurrently: true, .. } => share_update_exclusive(table).scanning(true),
-        Change::CreateIndex { table, .. } => Effect::new("SHARE", Blocks::Writes, [table.clone()]).scanning(true),
+        Change::Truncate { table, cascade } => {
+            let effect = AccessExclusive.on(table).and_locks(AccessExclusive, &relatives::descendants(before, table));
+            if *cascade {
+                effect.and_locks(AccessExclusive, &relatives::referencing_closure(before, table))
+            } else {
+                effect
+            }
+        }
+        Change::LockTable { table, mode } => lock_table(table, mode.as_deref(), before)?,
+        Change::CreateIndex { table, index, concurrently, if_not_exists } => {
+            let there =
+                *if_not_exists && index.name.as_ref().is_some_and(|name| relatives::has_index(before, table, name));
+            if *concurrently {
+                ShareUpdateExclusive.on(table).scanning(!there).in_transaction(InTransaction::Refuses)
+            } else {
+                Share.on(table).and_locks(Share, &relatives::descendants(before, table)).scanning(!there)
+            }
+        }
         Change::DropIndex { table, name, concurrently, .. } => {
             let table = table.as_ref().or_else(|| before.table_of_index(name))?;
-            if *concurrently { share_update_exclusive(table) } else { access_exclusive(table) }
+            match concurrently {
+                true => ShareUpdateExclusive.on(table).in_transaction(InTransaction::Refuses),
+                false => AccessExclusive.on(table).and_locks(AccessExclusive, &relatives::descendants(before, table)),
+            }
         }
-        Change::CreateTrigger { table, .. } => Effect::new("SHARE ROW EXCLUSIVE", Blocks::Writes, [table.clone()]),
-        Change::Update { table, .. } | Change::Delete { table, .. } => {
-            Effect::new("ROW EXCLUSIVE", Blocks::WritesToTouchedRows, [table.clone()]).scanning(true)
+        Change::Reindex { what, name, concurrently } => reindex(what, name.as_ref(), *concurrently, before)?,
+        Change::Maintain { table, action } => maintain(table.as_ref(), action),
+        Change::CreateTrigger { table, .. } => {
+            ShareRowExclusive.on(table).and_locks(ShareRowExclusive, &relatives::descendants(before, table))
+        }
+        Change::DropTrigger { table: Some(table), name, if_exists } => {
+            let known = before.table(table);
+            if *if_exists && known.is_some_and(|known| known.parts_known && !known.triggers.contains_key(name)) {
+                return Some(Effect::none());
+            }
+            AccessExclusive.on(table)
+        }
+        Change::CreatePolicy { table, .. } => AccessExclusive.on(table),
+        Change::Insert { table, query, .. } => {
+            let effect = RowExclusive.on(table);
+            if *query { effect.scanning(QUERY) } else { effect }
+        }
+        Change::Update { table, filter, .. } | Change::Delete { table, filter, .. } => {
+            let is_delete = matches!(change, Change::Delete { .. });
+            let cascades = is_delete && relatives::referencing(before, table).next().is_some();
+            let scans = match filter.is_empty() {
+                true => Answer::Yes,
+                false => Answer::Unknown("whether an index finds the rows, the statement does not tell"),
+            };
+            let effect =
+                Effect::new(RowExclusive.words(), Blocks::WritesToTouchedRows, [table.clone()]).scanning(scans);
+            if cascades { effect.and_others("foreign keys may delete or update rows of other tables") } else { effect }
         }
         _ => return None,
     })
 }
 
-const ACCESS_EXCLUSIVE: &str = "ACCESS EXCLUSIVE";
+const DEFAULT_PARTITION: &str =
+    "which partition is the default one, which is locked and may be read, the history does not tell";
 
-fn access_exclusive(table: &Name) -> Effect {
-    Effect::new(ACCESS_EXCLUSIVE, Blocks::ReadsAndWrites, [table.clone()])
-}
+const QUERY: Answer = Answer::Unknown("a query reads as much as its plan says");
 
-fn share_update_exclusive(table: &Name) -> Effect {
-    Effect::new("SHARE UPDATE EXCLUSIVE", Blocks::Nobody, [table.clone()])
-}
-
-fn add_column(table: &Name, column: &Column) -> Effect {
-    let rewrites = column.identity
-        || column.generated == Some(Generated::Stored)
-        || column.default.as_deref().is_some_and(is_volatile);
-    // A foreign key on a column that is NULL everywhere has nothing to look up; a CHECK reads every row even so.
-    let checks_key = column.references.is_some() && column.default.is_some();
-    let scans = column.check || column.unique || column.primary_key || checks_key;
-    access_exclusive(table).rewriting(rewrites).scanning(scans)
-}
-
-fn add_constraint(table: &Name, constraint: &Constraint, before: &Catalog) -> Effect {
-    match &constraint.kind {
-        ConstraintKind::ForeignKey { references, .. } => {
-            let tables = std::iter::once(table.clone()).chain((references != table).then(|| references.clone()));
-            Effect::new("SHARE ROW EXCLUSIVE", Blocks::Writes, tables).scanning(!constraint.not_valid)
-        }
-        ConstraintKind::NotNull { column } => {
-            access_exclusive(table).scanning(!constraint.not_valid && !before.proves_not_null(table, column))
-        }
-        ConstraintKind::Check { .. } => access_exclusive(table).scanning(!constraint.not_valid),
-        ConstraintKind::Unique { .. } | ConstraintKind::PrimaryKey { .. } => {
-            access_exclusive(table).scanning(constraint.using_index.is_none())
-        }
-        ConstraintKind::Exclude => access_exclusive(table).scanning(true),
-    }
-}
-
-fn change_type(table: &Name, column: &str, to: &str, using: Option<&str>, before: &Catalog) -> Effect {
-    let effect = access_exclusive(table);
-    let (Some(known), Some(old)) = (before.table(table), before.column(table, column)) else {
-        return effect.rewriting(true).scanning(true);
+fn lock_table(table: &Name, mode: Option<&str>, before: &Catalog) -> Option<Effect> {
+    let mode = match mode {
+        None => AccessExclusive,
+        Some("ACCESS SHARE" | "ROW SHARE") => return Some(Effect::none()),
+        Some(words) => Mode::ALL.into_iter().find(|mode| mode.words() == words)?,
     };
-    // A bare cast in USING says nothing new; any other expression has to be worked out row by row.
-    let computed = using
-        .is_some_and(|using| using.split("::").next().map(|cast| cast.trim_matches(['(', '"', ' '])) != Some(column));
-    if computed || !is_free(&old.data_type, to) {
-        return effect.rewriting(true).scanning(true);
-    }
-    let checked = known.constraints.values().any(
-        |constraint| matches!(&constraint.kind, ConstraintKind::Check { expression } if mentions(expression, column)),
-    );
-    // An index on plain columns is reused; one with an expression or a predicate is built anew.
-    let is_column = |part: &str| known.columns.contains_key(part);
-    let rebuilt = known.indexes.values().any(|index| {
-        let involved = index.columns.iter().any(|part| part == column || (!is_column(part) && part.contains(column)));
-        index.predicate.is_some() || (involved && !index.columns.iter().all(|part| is_column(part)))
-    });
-    effect.scanning(checked || rebuilt)
+    let effect = mode.on(table).and_locks(mode, &relatives::descendants(before, table));
+    // Locking a view locks what it reads.
+    Some(effect.and_locks(mode, before.table(table).into_iter().flat_map(|view| &view.reads)))
 }
 
-/// Whether a column of type `old` becomes `new` without a rewrite, whatever the session's time zone.
-fn is_free(old: &str, new: &str) -> bool {
-    let (old, new) = (Type::read(old), Type::read(new));
-    if old == new {
-        return true;
-    }
-    let (from, to) = (old.arguments.as_slice(), new.arguments.as_slice());
-    match (old.name.as_str(), new.name.as_str()) {
-        ("varchar", "varchar") | ("varbit", "varbit") => is_wider(from, to),
-        ("varchar" | "xml", "text") | ("cidr", "inet") | ("text", "citext") | ("citext", "text") => true,
-        ("text", "varchar") => to.is_empty(),
-        ("numeric", "numeric") => {
-            let scale = |arguments: &[u64]| arguments.get(1).copied().unwrap_or(0);
-            to.is_empty() || (!from.is_empty() && from[0] <= to[0] && scale(from) == scale(to))
+fn reindex(what: &str, name: Option<&Name>, concurrently: bool, before: &Catalog) -> Option<Effect> {
+    let table = match what {
+        "TABLE" => name?,
+        "INDEX" => before.table_of_index(name?)?,
+        _ => {
+            let effect = Effect::none().scanning(true).in_transaction(InTransaction::Refuses);
+            return Some(effect.and_others("every table there is locked, one after the other"));
         }
-        ("timestamp", "timestamp")
-        | ("timestamptz", "timestamptz")
-        | ("time", "time")
-        | ("timetz", "timetz")
-        | ("interval", "interval") => {
-            // Without a precision it is the highest.
-            to.is_empty() || to[0] >= from.first().copied().unwrap_or(6)
-        }
-        _ => false,
+    };
+    if concurrently {
+        return Some(ShareUpdateExclusive.on(table).scanning(true).in_transaction(InTransaction::Refuses));
+    }
+    // The index itself is locked against everybody, and a query locks all indexes of its table.
+    let effect = Effect::none().locking(Share.words(), Blocks::ReadsAndWrites, table.clone()).scanning(true);
+    let partitioned = before.table(table).is_some_and(|known| known.partitioned);
+    Some(if partitioned { effect.in_transaction(InTransaction::Refuses) } else { effect })
+}
+
+fn maintain(table: Option<&Name>, action: &str) -> Effect {
+    let on =
+        |mode: Mode| table.map_or(Effect::none().and_others("every table is locked in turn"), |table| mode.on(table));
+    match action {
+        "VACUUM FULL" => on(AccessExclusive).rewriting(true).in_transaction(InTransaction::Refuses),
+        "CLUSTER" if table.is_none() => on(AccessExclusive).rewriting(true).in_transaction(InTransaction::Refuses),
+        "CLUSTER" => on(AccessExclusive).rewriting(true),
+        "VACUUM" => on(ShareUpdateExclusive).in_transaction(InTransaction::Refuses),
+        _ => on(ShareUpdateExclusive),
     }
 }
 
-/// Without a limit is wider than any limit.
-fn is_wider(from: &[u64], to: &[u64]) -> bool {
-    to.is_empty() || (!from.is_empty() && from[0] <= to[0])
-}
-
-/// Whether a default differs from row to row, so that adding the column writes every row. A function that we
-/// do not know may be volatile.
-fn is_volatile(default: &str) -> bool {
-    const KNOWN: &[&str] = &[
-        "now",
-        "current_timestamp",
-        "localtimestamp",
-        "current_time",
-        "localtime",
-        "transaction_timestamp",
-        "statement_timestamp",
-        "current_setting",
-        "timezone",
-        "date_trunc",
-        "to_timestamp",
-        "make_interval",
-        "lower",
-        "upper",
-        "md5",
-        "array",
-        "coalesce",
-        "cast",
-        "row",
-        "in",
-        "and",
-        "or",
-        "not",
-        "values",
-        "jsonb_build_object",
-        "jsonb_build_array",
-        "json_build_object",
-        "json_build_array",
-        "extract",
-        "concat",
-    ];
-    let mut outside_strings = default.split('\'').step_by(2);
-    outside_strings.any(|part| {
-        part.match_indices('(').any(|(at, _)| {
-            let before = part[..at].trim_end();
-            let word = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |last| last + 1);
-            let name = before[word..].to_ascii_lowercase();
-            let is_type = before[..word].trim_end().ends_with("::");
-            !name.is_empty() && !is_type && !KNOWN.contains(&name.as_str())
-        })
+/// What is no table.
+fn elsewhere(change: &Change, before: &Catalog) -> Option<Effect> {
+    Some(match change {
+        Change::CreateView { view, materialized, or_replace, .. } => {
+            let replaces = *or_replace && before.table(view).is_some();
+            let effect = if replaces { AccessExclusive.on(view) } else { Effect::none() };
+            if *materialized { effect.scanning(QUERY) } else { effect }
+        }
+        Change::DropView { view, cascade, .. } => {
+            let effect = AccessExclusive.on(view);
+            if *cascade { effect.and_locks(AccessExclusive, &relatives::dependents(before, view)) } else { effect }
+        }
+        Change::RefreshView { view, concurrently: true } => Exclusive.on(view).scanning(QUERY),
+        Change::RefreshView { view, .. } => AccessExclusive.on(view).rewriting(true),
+        Change::RenameObject { object, name, table, .. } => match (object, table) {
+            (Object::View | Object::MaterializedView, _) => AccessExclusive.on(name),
+            (Object::Constraint, Some(table)) => {
+                AccessExclusive.on(table).and_locks(AccessExclusive, &relatives::descendants(before, table))
+            }
+            (Object::Trigger | Object::Policy | Object::Rule, Some(table)) => AccessExclusive.on(table),
+            _ => Effect::none(),
+        },
+        Change::MoveToSchema { object, name, .. } => match object {
+            Object::View | Object::MaterializedView | Object::Other("TABLE") => AccessExclusive.on(name),
+            _ => Effect::none(),
+        },
+        Change::DropObject { object: Object::Policy | Object::Rule | Object::Trigger, table: Some(table), .. } => {
+            AccessExclusive.on(table)
+        }
+        Change::DropObject { object, name, cascade, .. } => match (object, cascade) {
+            (Object::Type | Object::Domain, true) => {
+                Effect::none().and_locks(AccessExclusive, before.users(name).map(|user| &user.name))
+            }
+            (Object::Other("STATISTICS"), _) => Effect::none().and_others("its table the statement does not name"),
+            (Object::Sequence | Object::Extension | Object::Schema | Object::Other(_), true) => Effect::none()
+                .and_others("what depends on it is locked and dropped, and the history does not tell what"),
+            _ => Effect::none(),
+        },
+        Change::DropFunction { cascade: true, .. } => Effect::none()
+            .and_others("tables whose triggers and defaults call it are locked, and the history does not tell which"),
+        // Every table with a column of the domain is read, under a lock that keeps writers out.
+        Change::AlterDomain { domain, action, not_valid: false }
+            if ["ADD CONSTRAINT", "SET NOT NULL", "VALIDATE CONSTRAINT"].contains(&action.as_str()) =>
+        {
+            let users: Vec<_> = before.users(domain).map(|user| user.name.clone()).collect();
+            Effect::none().and_locks(Share, &users).scanning(!users.is_empty())
+        }
+        Change::CreateType { .. }
+        | Change::AddLabel { .. }
+        | Change::RenameLabel { .. }
+        | Change::CreateDomain { .. }
+        | Change::AlterDomain { .. }
+        | Change::CreateSequence { .. }
+        | Change::AlterSequence { .. }
+        | Change::CreateFunction { .. }
+        | Change::DropFunction { .. }
+        | Change::Grant { .. }
+        | Change::Revoke { .. }
+        | Change::Begin
+        | Change::Commit
+        | Change::Rollback
+        | Change::Savepoint { .. }
+        | Change::Release { .. }
+        | Change::RollbackTo { .. }
+        | Change::Set { .. } => Effect::none(),
+        Change::Other { kind } => other(kind)?,
+        _ => return None,
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn free_type_changes_are_those_that_were_measured() {
-        let table = [
-            ("varchar(10)", "varchar(20)", true),
-            ("varchar(20)", "varchar(10)", false),
-            ("character varying(10)", "varchar", true),
-            ("varchar(10)", "text", true),
-            ("text", "varchar", true),
-            ("text", "varchar(10)", false),
-            ("char(10)", "char(20)", false),
-            ("numeric(10,2)", "numeric(12,2)", true),
-            ("numeric(10,2)", "numeric(12,3)", false),
-            ("numeric(10,2)", "numeric", true),
-            ("numeric", "numeric(12,2)", false),
-            ("int", "bigint", false),
-            ("int", "integer", true),
-            ("timestamp(3)", "timestamp", true),
-            ("timestamp", "timestamp(3)", false),
-            ("timestamp(3) with time zone", "timestamptz(6)", true),
-            ("timestamp", "timestamptz", false),
-            ("varchar(10)[]", "varchar(20)[]", false),
-            ("cidr", "inet", true),
-            ("inet", "cidr", false),
-            ("json", "jsonb", false),
-        ];
-        for (old, new, expected) in table {
-            assert_eq!(is_free(old, new), expected, "{old} to {new}");
-        }
+/// Statements that are known by their words only.
+fn other(kind: &str) -> Option<Effect> {
+    let begins = |words: &[&str]| words.iter().any(|word| kind == *word || kind.starts_with(&format!("{word} ")));
+    if begins(&["ALTER SYSTEM", "CREATE DATABASE", "DROP DATABASE", "CREATE TABLESPACE", "DROP TABLESPACE"]) {
+        return Some(Effect::none().in_transaction(InTransaction::Refuses));
     }
-
-    #[test]
-    fn volatile_defaults_are_those_that_differ_from_row_to_row() {
-        let table = [
-            ("0", false),
-            ("'a(b'", false),
-            ("'x'::varchar(20)", false),
-            ("now()", false),
-            ("now() + interval '1 day'", false),
-            ("clock_timestamp()", true),
-            ("gen_random_uuid()", true),
-            ("nextval('s')", true),
-            ("my_function()", true),
-            ("(1 + 1)", false),
-            ("'{}'::jsonb", false),
-        ];
-        for (default, expected) in table {
-            assert_eq!(is_volatile(default), expected, "{default}");
-        }
+    if begins(&["SELECT", "WITH", "VALUES", "TABLE"]) {
+        return Some(Effect::none().scanning(QUERY).and_others("functions and FOR UPDATE may lock tables"));
     }
+    if begins(&[
+        "COMMENT",
+        "CREATE STATISTICS",
+        "CREATE PUBLICATION",
+        "ALTER PUBLICATION",
+        "ALTER POLICY",
+        "CREATE RULE",
+    ]) {
+        return Some(Effect::none().and_others("the statement's words alone are kept, not the table"));
+    }
+    if begins(&["ALTER VIEW", "ALTER MATERIALIZED", "ALTER TYPE"]) {
+        return Some(Effect::none().and_others("the statement's words alone are kept, not the relation"));
+    }
+    let harmless = [
+        "ALTER DATABASE",
+        "ALTER DEFAULT PRIVILEGES",
+        "ALTER FUNCTION",
+        "ALTER INDEX",
+        "ALTER ROLE",
+        "ALTER STATISTICS",
+    ];
+    let creates = ["CREATE AGGREGATE", "CREATE CAST", "CREATE COLLATION", "CREATE EVENT TRIGGER", "CREATE EXTENSION"];
+    let more = ["CREATE OPERATOR", "CREATE ROLE", "CREATE SCHEMA", "CREATE TEXT SEARCH", "CREATE USER", "ALTER SCHEMA"];
+    (begins(&harmless) || begins(&creates) || begins(&more)).then(Effect::none)
 }

@@ -5,7 +5,7 @@ use crate::schema::Catalog;
 use crate::sql::{Change, ConstraintKind};
 
 pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
-    let write_lock = Effect::new("the write lock", Blocks::Writes, []);
+    let write_lock = Effect::on_everything("the write lock", Blocks::Writes);
     Some(match change {
         Change::AddColumn { column, .. } => {
             write_lock.scanning(column.check || (column.generated.is_some() && column.not_null))
