@@ -198,7 +198,7 @@ impl Judge<'_> {
                 path: self.migration.path.clone(),
                 range: clause.range.clone(),
                 message,
-                help,
+                help: if clause.in_body { help + IN_BODY } else { help },
                 lock: effect.and_then(Effect::sentence),
             };
             self.findings.push((statement, finding));
@@ -251,6 +251,9 @@ impl Judge<'_> {
         self.severities[position]
     }
 }
+
+/// Control flow is read past, not judged.
+const IN_BODY: &str = "; it stands in the body of a DO or of a routine, where a condition may skip it";
 
 const UNREADABLE_HELP: &str = "no rule has looked at it; read it yourself, and if it is right say so: \
      `-- lockkeeper: allow unreadable-statement: <reason>`";

@@ -74,6 +74,8 @@ const HARMLESS: &[&str] = &[
     "ALTER SEQUENCE OWNED BY",
     "ALTER TYPE ADD VALUE",
     "ANALYZE",
+    // Whose bodies were read.
+    "CALL",
     "CLOSE",
     "COMMENT",
     "COPY",
@@ -98,6 +100,7 @@ const HARMLESS: &[&str] = &[
     "CREATE VIEW",
     "DEALLOCATE",
     "DELIMITER",
+    "DO",
     "GRANT",
     "LISTEN",
     "NOTIFY",

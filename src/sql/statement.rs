@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::dialect::postgres::Routines;
 use super::lexer::Kind;
 use super::split::{self, Piece};
 use super::{Change, Dialect, dialect, guard};
@@ -42,10 +43,15 @@ pub struct Unread {
 
 /// Reads a whole file: every statement in order, none lost, comments and blank pieces left out.
 pub fn read(text: &str, dialect: Dialect) -> Vec<Statement> {
-    split::pieces(text, dialect)
-        .into_iter()
-        .map(|piece| Statement { range: piece.range.clone(), parsed: parse(text, &piece, dialect) })
-        .collect()
+    let mut routines = Routines::default();
+    let mut statement = |piece: Piece| {
+        let mut parsed = parse(text, &piece, dialect, &mut routines);
+        if let Ok(clauses) = &mut parsed {
+            clauses.extend(routines.run(text));
+        }
+        Statement { range: piece.range, parsed }
+    };
+    split::pieces(text, dialect).into_iter().map(&mut statement).collect()
 }
 
 /// Reads one part of a file; the ranges are those of the file.
@@ -69,7 +75,13 @@ pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-fn parse(text: &str, piece: &Piece, dialect: Dialect) -> Result<Vec<Clause>, Unread> {
+/// Reads one statement; `routines` are those that the statements before it define.
+pub(super) fn parse(
+    text: &str,
+    piece: &Piece,
+    dialect: Dialect,
+    routines: &mut Routines,
+) -> Result<Vec<Clause>, Unread> {
     if let Some(token) = piece.tokens.iter().find(|token| token.kind == Kind::Unterminated) {
         let what = if token.text(text).starts_with("/*") { "comment" } else { "quote" };
         return Err(Unread { range: token.range.clone(), reason: format!("unterminated {what}") });
@@ -82,7 +94,7 @@ fn parse(text: &str, piece: &Piece, dialect: Dialect) -> Result<Vec<Clause>, Unr
         return Ok(vec![Clause::new(piece.range.clone(), Change::Other { kind })]);
     }
     guard::guarded(text, piece, || match dialect {
-        Dialect::Postgres => dialect::postgres::parse(text, piece),
+        Dialect::Postgres => dialect::postgres::parse(text, piece, routines),
         Dialect::Mysql => dialect::mysql::parse(text, piece),
         Dialect::Sqlite => dialect::sqlite::parse(text, piece),
     })

@@ -1,6 +1,7 @@
 //! Reading SQL: where statements begin and end, what each clause does, and that nothing is lost or
 //! takes the process down, whatever the file holds.
 
+mod bodies;
 mod broken;
 mod forms;
 mod split;

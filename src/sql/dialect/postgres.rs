@@ -1,24 +1,28 @@
 //! PostgreSQL into changes, from squawk-syntax's lossless tree. No type of it leaves this file's folder.
 
 mod alter;
+mod body;
 mod grant;
 mod object;
 mod query;
+mod routine;
 mod session;
 mod source;
 mod table;
 
-use squawk_syntax::SourceFile;
 use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::{SourceFile, SyntaxNode};
 
 use super::clause;
 use crate::sql::change::Change;
+use crate::sql::lexer::Kind;
 use crate::sql::split::Piece;
 use crate::sql::statement::{Clause, Unread};
+pub(in crate::sql) use routine::Routines;
 use source::Source;
 
 /// Reads one statement.
-pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Unread> {
+pub(in crate::sql) fn parse(file: &str, piece: &Piece, known: &mut Routines) -> Result<Vec<Clause>, Unread> {
     let source = Source { file, piece };
     let parse = SourceFile::parse(&source.parsable());
     if let Some(error) = parse.errors().first() {
@@ -35,8 +39,11 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Un
     let Some(statement) = tree.stmts().next() else {
         return Err(Unread { range: piece.range.clone(), reason: "no statement that the parser knows".into() });
     };
+    if CALLERS.iter().any(|word| piece.tokens[0].text(file).eq_ignore_ascii_case(word)) {
+        known.calls(file, &piece.tokens);
+    }
     let mut clauses = query::in_with(&source, &statement);
-    let lowered = lower(&source, &statement).filter(|clauses| !clauses.is_empty());
+    let lowered = lower(&source, &statement, known).filter(|clauses| !clauses.is_empty());
     clauses.extend(lowered.ok_or_else(|| Unread {
         range: piece.range.clone(),
         reason: format!("a part is missing in this {}", source.kind()),
@@ -44,8 +51,11 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Un
     Ok(clauses)
 }
 
+/// What statements begin with that can call a routine.
+const CALLERS: &[&str] = &["select", "with", "values", "(", "call", "insert", "update", "delete", "merge"];
+
 /// `None` where the tree lacks a part that the statement must have.
-fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Option<Vec<Clause>> {
+fn lower(source: &Source<'_>, statement: &ast::Stmt, known: &mut Routines) -> Option<Vec<Clause>> {
     use ast::Stmt;
     match statement {
         Stmt::AlterTable(it) if it.all_in_tablespace().is_some() => source.other(),
@@ -65,14 +75,8 @@ fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Option<Vec<Clause>> {
         }
         Stmt::CreateIndex(it) => source.whole(table::create_index(source, it)),
         Stmt::CreateTrigger(it) => source.whole(create_trigger(source, it)),
-        Stmt::CreateFunction(it) => source.whole(it.name().map(|name| Change::CreateFunction {
-            name: source.name(name.syntax()),
-            or_replace: it.or_replace().is_some(),
-        })),
-        Stmt::CreateProcedure(it) => source.whole(it.name().map(|name| Change::CreateFunction {
-            name: source.name(name.syntax()),
-            or_replace: it.or_replace().is_some(),
-        })),
+        Stmt::CreateFunction(it) => create_routine(source, it.name()?.syntax(), it.or_replace().is_some(), known),
+        Stmt::CreateProcedure(it) => create_routine(source, it.name()?.syntax(), it.or_replace().is_some(), known),
         Stmt::CreateView(it) => source.whole(object::create_view(source, it)),
         Stmt::CreateMaterializedView(it) => source.whole(object::create_materialized_view(source, it)),
         Stmt::CreateType(it) => source.whole(object::create_type(source, it)),
@@ -99,10 +103,34 @@ fn lower(source: &Source<'_>, statement: &ast::Stmt) -> Option<Vec<Clause>> {
         | Stmt::Rollback(ast::Rollback::RollbackToSavepoint(_)) => source.whole(session::savepoint(source)),
         Stmt::Set(_) | Stmt::SetRole(_) | Stmt::SetSessionAuth(_) => source.whole(session::set(source)),
         Stmt::Reset(_) | Stmt::ResetRole(_) | Stmt::ResetSessionAuth(_) => source.whole(session::reset(source)),
-        Stmt::Select(_) => source.whole(session::set_config(source)).or_else(|| source.other()),
-        Stmt::Do(_) | Stmt::Execute(_) | Stmt::Call(_) => source.whole(Some(Change::Opaque { kind: source.kind() })),
+        Stmt::Select(_) => source.whole(session::set_config(source.cursor())).or_else(|| source.other()),
+        Stmt::Do(_) => anonymous_block(source, known),
+        Stmt::Call(it) if known.is_defined(&source.name(it.procedure_name_ref()?.syntax()).name) => source.other(),
+        Stmt::Execute(_) | Stmt::Call(_) => source.whole(Some(Change::Opaque { kind: source.kind() })),
         _ => object::drop(source).or_else(|| object::alter(source)).or_else(|| source.other()),
     }
+}
+
+/// A routine does nothing before somebody calls it.
+fn create_routine(
+    source: &Source<'_>,
+    name: &SyntaxNode,
+    or_replace: bool,
+    known: &mut Routines,
+) -> Option<Vec<Clause>> {
+    known.define(source);
+    source.whole(Some(Change::CreateFunction { name: source.name(name), or_replace }))
+}
+
+/// DO, whose body runs at once.
+fn anonymous_block(source: &Source<'_>, known: &mut Routines) -> Option<Vec<Clause>> {
+    let tokens = &source.piece.tokens;
+    let body = tokens.iter().find(|token| token.kind == Kind::String)?;
+    let language = tokens.iter().position(|token| token.is_word(source.file, "language"));
+    let language = language.and_then(|at| tokens.get(at + 1)).map_or("plpgsql", |token| token.text(source.file));
+    let language = language.trim_matches(['\'', '"']).to_lowercase();
+    let clauses = body::read_string(source.file, &body.range, &language, "DO", known);
+    if clauses.is_empty() { source.other() } else { Some(clauses) }
 }
 
 /// `CREATE SCHEMA s CREATE TABLE t (...)` creates both.

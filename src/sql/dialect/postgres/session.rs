@@ -80,9 +80,8 @@ fn value(name: &str, cursor: &Cursor<'_>) -> String {
 }
 
 /// `SELECT set_config('name', 'value', local)`, which is what SET does.
-pub(super) fn set_config(source: &Source<'_>) -> Option<Change> {
-    let mut cursor = source.cursor();
-    cursor.eat("SELECT");
+pub(super) fn set_config(mut cursor: Cursor<'_>) -> Option<Change> {
+    let _ = cursor.eat("SELECT") || cursor.eat("PERFORM");
     cursor.eat("pg_catalog .");
     if !cursor.eat("set_config") {
         return None;
@@ -95,7 +94,7 @@ pub(super) fn set_config(source: &Source<'_>) -> Option<Change> {
         _ => None,
     };
     let local = match local.tokens {
-        [word] => word.is_word(source.file, "true"),
+        [word] => word.is_word(cursor.source, "true"),
         _ => return None,
     };
     Some(Change::Set { name: literal(name)?.to_lowercase(), value: Some(literal(value)?), local })

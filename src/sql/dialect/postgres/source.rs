@@ -30,39 +30,39 @@ impl<'a> Source<'a> {
         self.whole(Some(Change::Other { kind: self.kind() }))
     }
 
-    /// The statement as the parser gets it: every byte in its place, but blanks for what a
-    /// routine's strings hold, and identifiers for placeholders. A body is no part of the schema,
-    /// and the parser would parse it, too, without a bound.
-    pub(super) fn parsable(&self) -> Cow<'_, str> {
-        let tokens = &self.piece.tokens;
-        let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(self.file, word));
-        let routine = |at: usize| is(at, "function") || is(at, "procedure");
-        let has_body = is(0, "do") || is(0, "create") && (routine(1) || is(1, "or") && routine(3));
-        let mut text = Cow::Borrowed(&self.file[self.piece.range.clone()]);
-        let mut replace = |range: Range<usize>, with: &str| {
-            let start = range.start - self.piece.range.start;
-            text.to_mut().replace_range(start..start + range.len(), with);
-        };
-        for (at, token) in tokens.iter().enumerate() {
+    /// The statement as the parser gets it: every token in its place, blanks for comments and for what a
+    /// routine's strings hold, and identifiers for placeholders. A body is no part of the schema, and the parser
+    /// would parse it, too, without a bound.
+    pub(super) fn parsable(&self) -> String {
+        let has_body = self.has_body();
+        let start = self.piece.range.start;
+        let mut text = String::with_capacity(self.piece.range.len());
+        for (at, token) in self.piece.tokens.iter().enumerate() {
+            let gap = self.file[start + text.len()..token.range.start].bytes();
+            // Two strings are one where a line ends between them.
+            text.extend(gap.map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
             let source = token.text(self.file);
             match token.kind {
-                Kind::String if has_body && source.starts_with('$') => {
-                    let quote = source[1..].find('$').map_or(0, |at| at + 2);
-                    let body = token.range.start + quote..token.range.end - quote;
-                    replace(body.clone(), &" ".repeat(body.len()));
+                Kind::String if has_body => {
+                    let (open, close) = super::body::quotes(source);
+                    let blanks = " ".repeat(source.len() - open - close);
+                    text.extend([&source[..open], &blanks, &source[source.len() - close..]]);
                 }
                 Kind::Word if self.starts_unknown_attribute(at) || at > 0 && self.starts_unknown_attribute(at - 1) => {
-                    replace(token.range.clone(), &" ".repeat(source.len()));
+                    text.push_str(&" ".repeat(source.len()));
                 }
-                Kind::Word => {
-                    if let Cow::Owned(identifier) = without_placeholders(source) {
-                        replace(token.range.clone(), &identifier);
-                    }
-                }
-                _ => {}
+                Kind::Word => text.push_str(&without_placeholders(source)),
+                _ => text.push_str(source),
             }
         }
         text
+    }
+
+    /// It is a DO, or creates a function or a procedure.
+    fn has_body(&self) -> bool {
+        let is = |at: usize, word: &str| self.piece.tokens.get(at).is_some_and(|it| it.is_word(self.file, word));
+        let routine = |at: usize| is(at, "function") || is(at, "procedure");
+        is(0, "do") || is(0, "create") && (routine(1) || is(1, "or") && routine(3))
     }
 
     /// `STORAGE main` and `COMPRESSION lz4` in ADD COLUMN, which the parser knows only in CREATE TABLE.
