@@ -15,6 +15,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 /// Runs of each command; the median counts.
 const RUNS: usize = 5;
+/// A command that takes longer is not run again.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// As an argument of this binary: run the rest as a command and print what it cost.
 const MEASURE: &str = "--measure";
 
@@ -48,17 +50,18 @@ fn measure(command: &[String]) -> String {
 
 /// The median of several runs, each figure for itself.
 fn cost(command: &[&str]) -> Cost {
-    let runs = (0..RUNS).map(|_| {
+    let mut runs: Vec<Vec<u64>> = Vec::new();
+    let begun = Instant::now();
+    while runs.len() < RUNS && (runs.is_empty() || begun.elapsed() < PATIENCE) {
         let output = Command::new(std::env::current_exe().unwrap()).arg(MEASURE).args(command).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let figures = String::from_utf8(output.stdout).unwrap();
-        figures.split_whitespace().map(|figure| figure.parse().unwrap()).collect::<Vec<u64>>()
-    });
-    let runs: Vec<Vec<u64>> = runs.collect();
+        runs.push(figures.split_whitespace().map(|figure| figure.parse().unwrap()).collect());
+    }
     let median = |figure: usize| {
         let mut all: Vec<u64> = runs.iter().map(|run| run[figure]).collect();
         all.sort_unstable();
-        all[RUNS / 2]
+        all[all.len() / 2]
     };
     Cost { cpu: Duration::from_micros(median(0)), wall: Duration::from_micros(median(1)), kib: median(2) }
 }
