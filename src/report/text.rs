@@ -150,16 +150,18 @@ impl Source<'_> {
         const LINES: usize = 12;
         let range = finding.range.clone();
         let length = self.lines.text.get(range.clone()).map_or(range.len(), |text| {
-            let text = &text[..text.floor_char_boundary(LINES * LONG_LINE)];
-            let lines = text.split_inclusive('\n').take(LINES).map(str::len).sum();
-            text[..lines].trim_end().len()
+            let lines = text.split_inclusive('\n').take(LINES);
+            let first_long = lines.clone().position(|line| line.len() > LONG_LINE);
+            let shown = lines.take(first_long.unwrap_or(LINES)).map(str::len).sum::<usize>();
+            let end = if first_long.is_some() { text.floor_char_boundary(shown + LONG_LINE) } else { shown };
+            text[..end].trim_end().len()
         });
         range.start..range.start + length
     }
 }
 
 /// No more bytes than this are shown of a line before and behind the place of a finding: a file may be one line.
-const LONG_LINE: usize = 500;
+const LONG_LINE: usize = 200;
 
 impl SourceCode for Source<'_> {
     fn read_span<'b>(
