@@ -14,6 +14,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::parallel::in_order;
 use super::{History, Migration};
 use crate::error::{Error, Result, closest};
 use crate::sql::Dialect;
@@ -355,20 +356,20 @@ fn read_sequence(sequence: Sequence, history: &mut History, aside: &mut BTreeMap
     let mut units = reading.units;
     units.sort_by_cached_key(|unit| unit.key(&directory));
     let mut irregular = if tool.unique { version::irregular(&units, &directory) } else { BTreeMap::new() };
-    for (index, unit) in units.into_iter().enumerate() {
-        let mut migration = migration(unit, &directory, history.dialect);
+    let migrations = in_order(&units, |unit| migration(unit, &directory, history.dialect));
+    for (index, mut migration) in migrations.into_iter().enumerate() {
         migration.irregular = irregular.remove(&index).unwrap_or_default();
         history.migrations.push(migration);
     }
 }
 
-fn migration(unit: Unit, directory: &Directory, dialect: Dialect) -> Migration {
+fn migration(unit: &Unit, directory: &Directory, dialect: Dialect) -> Migration {
     let entry = &directory.entries[unit.entry];
     let text = entry.text.clone().unwrap_or_default();
-    let parts = unit.parts.unwrap_or_else(|| std::iter::once(0..text.len()).collect::<Vec<Range<usize>>>());
+    let parts = unit.parts.clone().unwrap_or_else(|| std::iter::once(0..text.len()).collect::<Vec<Range<usize>>>());
     let mut migration = Migration::of_parts(entry.path.display().to_string(), text, parts, dialect);
     migration.in_transaction = unit.transaction.holds(&migration.statements);
-    migration.version = unit.version;
+    migration.version.clone_from(&unit.version);
     if let directory::EntryKind::Phased(phase) = entry.kind {
         migration.phase = phase;
     }

@@ -24,7 +24,7 @@ pub(super) fn of_file(path: &Path) -> Result<Arc<str>> {
 /// # Errors
 /// It cannot be read, is too long, or is no text.
 pub(super) fn of_stream(stream: impl Read, name: &str) -> Result<Arc<str>> {
-    let bytes = bounded(stream, name).map_err(|error| could_not_read(name, &error))??;
+    let bytes = bounded(stream, name, 0).map_err(|error| could_not_read(name, &error))??;
     text(bytes, name)
 }
 
@@ -41,9 +41,10 @@ fn read(path: &Path, meanwhile: impl FnOnce()) -> Result<Arc<str>> {
         if before.len() > LIMIT {
             return Ok(Err(too_long(&name, Some(before.len()))));
         }
-        let bytes = bounded(File::open(path)?, &name)?;
+        let file = File::open(path)?;
+        let bytes = bounded(&file, &name, before.len())?;
         meanwhile();
-        let after = fs::metadata(path)?;
+        let after = file.metadata()?;
         let is_same = before.len() == after.len() && before.modified().ok() == after.modified().ok();
         let changed = || Error::input(format!("`{name}` changed while it was read")).hint("run the command again");
         Ok(if is_same { bytes } else { Err(changed()) })
@@ -64,8 +65,10 @@ fn no_file(metadata: &Metadata) -> Option<&'static str> {
     })
 }
 
-fn bounded(stream: impl Read, name: &str) -> io::Result<Result<Vec<u8>>> {
-    let mut bytes = Vec::new();
+/// `length` is what there is to expect.
+fn bounded(stream: impl Read, name: &str, length: u64) -> io::Result<Result<Vec<u8>>> {
+    // One byte more, so that the end is seen without another buffer.
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(LIMIT)).unwrap_or(0) + 1);
     stream.take(LIMIT + 1).read_to_end(&mut bytes)?;
     Ok(if bytes.len() as u64 > LIMIT { Err(too_long(name, None)) } else { Ok(bytes) })
 }

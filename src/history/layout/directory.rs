@@ -1,6 +1,6 @@
 //! What lies in the directories: the SQL files that one tool would order together, and what is not read yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::order::{Part, path_key};
 use super::{Claim, TRANSLATORS};
 use crate::error::{Error, Result};
+use crate::history::parallel::in_order;
 use crate::history::{Phase, text};
 
 /// The file that makes a directory a phased change.
@@ -120,9 +121,11 @@ impl Entry {
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) directories: Vec<Directory>,
-    by_path: BTreeMap<PathBuf, usize>,
+    by_path: HashMap<PathBuf, usize>,
     /// Where each file stands: its directory and its entry.
-    seen: BTreeMap<PathBuf, (usize, usize)>,
+    seen: HashMap<PathBuf, (usize, usize)>,
+    /// The files that are to be read, by their places.
+    asked: Vec<(usize, usize)>,
     links: Vec<PathBuf>,
     /// Files that are not SQL and that a tool makes migrations of.
     pub(super) claims: Vec<Claim>,
@@ -151,6 +154,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found> {
             found.named(path);
         }
     }
+    found.read();
     for directory in &mut found.directories {
         directory.entries.sort_by_cached_key(|entry| place(&entry.path, entry.kind));
     }
@@ -229,28 +233,41 @@ impl Found {
     }
 
     fn file(&mut self, path: PathBuf, phased: bool, argument: usize) {
-        if let Some((directory, entry)) = self.seen.get(&path)
-            && self.directories[*directory].entries[*entry].text.is_some()
-        {
-            return;
-        }
-        let text = text::of_file(&path).map_err(|error| self.errors.push(error)).ok();
         let (home, name, kind) = home(&path, phased);
-        self.enter(&home, Entry { path, name, kind, text }, argument);
+        let place = self.enter(&home, Entry { path, name, kind, text: None }, argument);
+        self.asked.push(place);
     }
 
-    fn enter(&mut self, home: &Path, entry: Entry, argument: usize) {
-        if let Some((directory, place)) = self.seen.get(&entry.path) {
-            self.directories[*directory].entries[*place] = entry;
-            return;
+    /// Where the entry stands, in the place of one for the same file.
+    fn enter(&mut self, home: &Path, entry: Entry, argument: usize) -> (usize, usize) {
+        if let Some(&(directory, place)) = self.seen.get(&entry.path) {
+            self.directories[directory].entries[place] = entry;
+            return (directory, place);
         }
-        let index = *self.by_path.entry(home.to_path_buf()).or_insert_with(|| {
+        let index = self.by_path.get(home).copied().unwrap_or_else(|| {
             self.directories.push(Directory { path: home.to_path_buf(), entries: Vec::new(), argument });
+            self.by_path.insert(home.to_path_buf(), self.directories.len() - 1);
             self.directories.len() - 1
         });
         let entries = &mut self.directories[index].entries;
         self.seen.insert(entry.path.clone(), (index, entries.len()));
         entries.push(entry);
+        (index, entries.len() - 1)
+    }
+
+    /// Reads the files that were asked for, each once.
+    fn read(&mut self) {
+        let mut asked = std::mem::take(&mut self.asked);
+        let mut known = HashSet::new();
+        asked.retain(|place| known.insert(*place));
+        let directories = &self.directories;
+        let texts = in_order(&asked, |(directory, entry)| text::of_file(&directories[*directory].entries[*entry].path));
+        for ((directory, entry), text) in asked.into_iter().zip(texts) {
+            match text {
+                Ok(text) => self.directories[directory].entries[entry].text = Some(text),
+                Err(error) => self.errors.push(error),
+            }
+        }
     }
 
     /// What was found and is not judged, one sentence each.
