@@ -2,6 +2,7 @@
 
 pub mod layout;
 pub mod migration;
+mod parallel;
 mod printed;
 pub mod since;
 pub mod stdin;

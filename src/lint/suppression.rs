@@ -49,7 +49,7 @@ pub(super) fn read(migration: &Migration, dialect: Dialect) -> Comments {
     for part in migration.parts.iter().filter(|_| migration.comments.is_none()) {
         let text = &migration.text[part.clone()];
         // Most files do not speak to us: they need not be cut a second time.
-        if text.as_bytes().windows(NAME.len()).any(|word| word.eq_ignore_ascii_case(NAME.as_bytes())) {
+        if text.as_bytes().windows(NAME.len()).any(is_name) {
             let file = file.get_or_insert_with(|| File::new(migration));
             for range in sql::comments(text, dialect) {
                 comments.read(range.start + part.start..range.end + part.start, file);
@@ -57,6 +57,10 @@ pub(super) fn read(migration: &Migration, dialect: Dialect) -> Comments {
         }
     }
     comments
+}
+
+fn is_name(word: &[u8]) -> bool {
+    word[0].eq_ignore_ascii_case(&NAME.as_bytes()[0]) && word.eq_ignore_ascii_case(NAME.as_bytes())
 }
 
 /// The file that the comments stand in.

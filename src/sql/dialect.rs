@@ -1,6 +1,8 @@
 //! The three SQL dialects, and the few things in which they differ for everyone else.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 use crate::error::{Error, Result, closest};
 
@@ -65,7 +67,7 @@ impl Dialect {
     pub fn quote(self, name: &str) -> String {
         let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-            && !RESERVED.split(' ').any(|word| word == name);
+            && !is_reserved(name);
         match self {
             _ if plain => name.to_string(),
             Self::Mysql => format!("`{}`", name.replace('`', "``")),
@@ -108,6 +110,11 @@ impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+fn is_reserved(word: &str) -> bool {
+    static WORDS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| RESERVED.split(' ').collect());
+    WORDS.contains(word)
 }
 
 /// Words that at least one of the three, or a newer version of it, reserves; quoting one too many is harmless.

@@ -92,7 +92,7 @@ impl<'a> Lexer<'a> {
         if self.rest().starts_with(self.delimiter) {
             return Some(self.token(Kind::Terminator, start + self.delimiter.len()));
         }
-        if placeholder(self.rest()).is_some() {
+        if matches!(first, b'$' | b'{') && placeholder(self.rest()).is_some() {
             return Some(self.word());
         }
         match first {
@@ -321,7 +321,7 @@ impl<'a> Lexer<'a> {
         let mut at = self.position;
         while let Some(byte) = bytes.get(at) {
             let delimiter = self.delimiter != ";" && bytes[at..].starts_with(self.delimiter.as_bytes());
-            if byte.is_ascii()
+            if matches!(byte, b'$' | b'{')
                 && let Some(length) = placeholder(&self.text[at..])
             {
                 at += length;
@@ -355,7 +355,8 @@ fn placeholder(text: &str) -> Option<usize> {
 
 /// An identifier of the same length that a parser accepts for a word with placeholders in it.
 pub(super) fn without_placeholders(word: &str) -> Cow<'_, str> {
-    if !word.contains("${") && !word.contains("{{") {
+    // Most words have none.
+    if !word.as_bytes().contains(&b'{') || !word.contains("${") && !word.contains("{{") {
         return Cow::Borrowed(word);
     }
     word.bytes()

@@ -26,10 +26,10 @@ pub(super) fn type_text(source: &str, tokens: &[Token]) -> String {
 /// What a statement that concerns no rule is called: `ALTER SEQUENCE OWNED BY`, `SET LOCAL`.
 pub(super) fn statement_kind(source: &str, tokens: &[Token]) -> String {
     let (mut words, rest) = leading_words(source, tokens);
-    match words.first().map(String::as_str) {
-        None => words.extend(tokens.first().map(|token| token.text(source).to_uppercase())),
-        Some("GRANT" | "REVOKE" | "TRUNCATE" | "DO" | "EXECUTE" | "CALL" | "SELECT") => words.truncate(1),
-        Some("ALTER") if words[1..] != ["DEFAULT", "PRIVILEGES"] => {
+    match words.first() {
+        None => return first_token(source, tokens),
+        Some(&("GRANT" | "REVOKE" | "TRUNCATE" | "DO" | "EXECUTE" | "CALL" | "SELECT")) => words.truncate(1),
+        Some(&"ALTER") if words[1..] != ["DEFAULT", "PRIVILEGES"] => {
             words.extend(leading_words(source, behind_name(source, rest)).0);
         }
         Some(_) => {}
@@ -45,23 +45,34 @@ pub(super) fn action_kind(source: &str, tokens: &[Token]) -> String {
 /// The words of an action: `OWNER TO`.
 pub(super) fn action_words(source: &str, tokens: &[Token]) -> String {
     let (mut words, rest) = leading_words(source, tokens);
-    match words.first().map(String::as_str) {
-        None => words.extend(tokens.first().map(|token| token.text(source).to_uppercase())),
-        Some("ALTER") => words.extend(leading_words(source, behind_name(source, rest)).0),
+    match words.first() {
+        None => return first_token(source, tokens),
+        Some(&"ALTER") => words.extend(leading_words(source, behind_name(source, rest)).0),
         Some(_) => {}
     }
     speak(&words)
 }
 
+fn first_token(source: &str, tokens: &[Token]) -> String {
+    let text = tokens.first().map(|token| token.text(source).to_uppercase()).unwrap_or_default();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The words without those that say nothing about what kind of statement it is.
-fn speak(words: &[String]) -> String {
-    let text = words.join(" ");
-    ["OR REPLACE ", "IF NOT EXISTS", "IF EXISTS", "ONLY"]
-        .iter()
-        .fold(text, |text, modifier| text.replace(modifier, ""))
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+fn speak(words: &[&str]) -> String {
+    const MODIFIERS: [&[&str]; 4] = [&["OR", "REPLACE"], &["IF", "NOT", "EXISTS"], &["IF", "EXISTS"], &["ONLY"]];
+    let mut spoken = Vec::new();
+    let mut rest = words;
+    while let Some((word, behind)) = rest.split_first() {
+        match MODIFIERS.iter().find(|modifier| rest.starts_with(modifier)) {
+            Some(modifier) => rest = &rest[modifier.len()..],
+            None => {
+                spoken.push(*word);
+                rest = behind;
+            }
+        }
+    }
+    spoken.join(" ")
 }
 
 /// What follows one possibly qualified name.
@@ -71,15 +82,19 @@ fn behind_name<'a>(source: &'a str, tokens: &'a [Token]) -> &'a [Token] {
 }
 
 /// The keywords in front, in upper case, and what follows them.
-fn leading_words<'a>(source: &str, tokens: &'a [Token]) -> (Vec<String>, &'a [Token]) {
-    let words: Vec<String> = tokens
+fn leading_words<'a>(source: &str, tokens: &'a [Token]) -> (Vec<&'static str>, &'a [Token]) {
+    let words: Vec<&str> = tokens
         .iter()
         .take_while(|token| token.kind == Kind::Word)
-        .map(|token| token.text(source).to_ascii_uppercase())
-        .take_while(|word| KIND_WORDS.binary_search(&word.as_str()).is_ok())
+        .map_while(|token| kind_word(token.text(source)))
         .collect();
     let rest = &tokens[words.len()..];
     (words, rest)
+}
+
+fn kind_word(word: &str) -> Option<&'static str> {
+    let upper = || word.bytes().map(|byte| byte.to_ascii_uppercase());
+    KIND_WORDS.binary_search_by(|known| known.bytes().cmp(upper())).ok().map(|at| KIND_WORDS[at])
 }
 
 /// The words of which kinds are made, sorted.

@@ -28,9 +28,11 @@ pub(super) fn table(
 /// The column attributes that the parser was not shown.
 fn with_unknown_attributes(source: &Source<'_>, range: &Range<usize>, mut change: Change) -> Change {
     if let Change::AddColumn { column, .. } = &mut change {
-        let tokens = source.piece.tokens.iter().enumerate().filter(|(_, token)| range.contains(&token.range.start));
-        let starts = tokens.filter(|(at, _)| source.starts_unknown_attribute(*at));
-        let texts = starts.filter_map(|(at, _)| filter::text_of(source.file, &source.piece.tokens[at..at + 2]));
+        let tokens = &source.piece.tokens;
+        let first = tokens.partition_point(|token| token.range.start < range.start);
+        let end = tokens.partition_point(|token| token.range.start < range.end);
+        let starts = (first..end).filter(|at| source.starts_unknown_attribute(*at));
+        let texts = starts.filter_map(|at| filter::text_of(source.file, &source.piece.tokens[at..at + 2]));
         column.attributes.extend(texts);
     }
     change
