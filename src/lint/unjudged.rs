@@ -101,6 +101,7 @@ const HARMLESS: &[&str] = &[
     "DEALLOCATE",
     "DELIMITER",
     "DO",
+    "EXECUTE",
     "GRANT",
     "LISTEN",
     "NOTIFY",

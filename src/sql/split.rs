@@ -241,6 +241,7 @@ impl Body {
                 self.blocks.pop();
                 return Previous::End;
             }
+            (Bodied::Compound, "ATOMIC") => return Previous::Opener,
             (Bodied::Atomic, "BEGIN") => return Previous::Begin,
             (Bodied::Atomic, "ATOMIC") if self.previous == Previous::Begin => self.blocks.push(Block::Statements),
             (Bodied::Compound | Bodied::Trigger, "BEGIN") => {

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::dialect::postgres::Routines;
 use super::lexer::Kind;
 use super::split::{self, Piece};
 use super::{Change, Dialect, dialect, guard};
@@ -43,9 +42,14 @@ pub struct Unread {
 
 /// Reads a whole file: every statement in order, none lost, comments and blank pieces left out.
 pub fn read(text: &str, dialect: Dialect) -> Vec<Statement> {
-    let mut routines = Routines::default();
+    let mut routines = dialect::postgres::Routines::default();
+    let mut known = dialect::mysql::Known::default();
     let mut statement = |piece: Piece| {
-        let mut parsed = parse(text, &piece, dialect, &mut routines);
+        let mut parsed = parse(text, &piece, || match dialect {
+            Dialect::Postgres => dialect::postgres::parse(text, &piece, &mut routines),
+            Dialect::Mysql => dialect::mysql::parse(text, &piece, &mut known),
+            Dialect::Sqlite => dialect::sqlite::parse(text, &piece),
+        });
         if let Ok(clauses) = &mut parsed {
             clauses.extend(routines.run(text));
         }
@@ -75,12 +79,11 @@ pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Reads one statement; `routines` are those that the statements before it define.
+/// Reads one statement, if it is whole and within bounds, as its dialect does.
 pub(super) fn parse(
     text: &str,
     piece: &Piece,
-    dialect: Dialect,
-    routines: &mut Routines,
+    lower: impl FnOnce() -> Result<Vec<Clause>, Unread> + Send,
 ) -> Result<Vec<Clause>, Unread> {
     if let Some(token) = piece.tokens.iter().find(|token| token.kind == Kind::Unterminated) {
         let what = if token.text(text).starts_with("/*") { "comment" } else { "quote" };
@@ -93,9 +96,5 @@ pub(super) fn parse(
         let kind = piece.tokens[0].text(text).split_whitespace().next().unwrap_or_default().to_string();
         return Ok(vec![Clause::new(piece.range.clone(), Change::Other { kind })]);
     }
-    guard::guarded(text, piece, || match dialect {
-        Dialect::Postgres => dialect::postgres::parse(text, piece, routines),
-        Dialect::Mysql => dialect::mysql::parse(text, piece),
-        Dialect::Sqlite => dialect::sqlite::parse(text, piece),
-    })
+    guard::guarded(text, piece, lower)
 }

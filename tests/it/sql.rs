@@ -4,6 +4,7 @@
 mod bodies;
 mod broken;
 mod forms;
+mod procedures;
 mod split;
 
 use lockkeeper::sql::{Change, Dialect, read};

@@ -1,6 +1,8 @@
 //! MySQL and MariaDB into changes.
 
 mod account;
+mod body;
+mod known;
 mod session;
 
 use super::tokens::{self, Statement};
@@ -8,6 +10,8 @@ use crate::sql::Dialect;
 use crate::sql::change::Change;
 use crate::sql::split::Piece;
 use crate::sql::statement::{Clause, Unread};
+use body::Body;
+pub(in crate::sql) use known::Known;
 
 /// First words of statements that change no schema and no rows, or only a server.
 const KNOWN: &[&str] = &[
@@ -27,7 +31,6 @@ const KNOWN: &[&str] = &[
     "IMPORT",
     "INSTALL",
     "KILL",
-    "PREPARE",
     "PURGE",
     "RESET",
     "RESTART",
@@ -42,23 +45,48 @@ const KNOWN: &[&str] = &[
     "XA",
 ];
 
-/// Reads one statement.
-pub(in crate::sql) fn parse(file: &str, piece: &Piece) -> Result<Vec<Clause>, Unread> {
-    tokens::parse(file, piece, Dialect::Mysql, rest)
+/// Reads one statement; `known` is what those before it have defined.
+pub(in crate::sql) fn parse(file: &str, piece: &Piece, known: &mut Known) -> Result<Vec<Clause>, Unread> {
+    let clauses = tokens::parse(file, piece, Dialect::Mysql, |statement| rest(statement, known))?;
+    known.learn(file, &piece.tokens);
+    Ok(clauses)
 }
 
 /// What only MySQL and MariaDB have.
-fn rest(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
+fn rest(mut statement: Statement<'_>, known: &mut Known) -> Result<Vec<Clause>, Unread> {
     let cursor = &mut statement.cursor;
     match cursor.peek().as_str() {
-        "BEGIN" if cursor.at("BEGIN NOT") => Ok(statement.opaque()),
+        "BEGIN" if cursor.at("BEGIN NOT") => {
+            let body = body::walk(cursor.source, cursor.tokens, known);
+            Ok(performed(&statement, body))
+        }
         "BEGIN" => Ok(statement.whole(Change::Begin)),
         "START" if cursor.at("START TRANSACTION") => Ok(statement.whole(Change::Begin)),
         "XA" if cursor.at("XA START") || cursor.at("XA BEGIN") => Ok(statement.whole(Change::Begin)),
         "XA" if cursor.at("XA COMMIT") => Ok(statement.whole(Change::Commit)),
         "XA" if cursor.at("XA ROLLBACK") => Ok(statement.whole(Change::Rollback)),
-        "EXECUTE" | "CALL" => Ok(statement.opaque()),
-        "SET" => session::set(statement),
+        "EXECUTE" => {
+            cursor.bump();
+            Ok(match known.execute(cursor) {
+                Some(clauses) if clauses.is_empty() => statement.other(),
+                Some(clauses) => clauses,
+                None => statement.opaque(),
+            })
+        }
+        "CALL" => {
+            cursor.bump();
+            let name = cursor.need_name("a procedure")?.name;
+            match known.call(cursor.source, &name) {
+                Some(body) => Ok(performed(&statement, body)),
+                None => Ok(statement.opaque()),
+            }
+        }
+        "PREPARE" => {
+            cursor.bump();
+            known.prepare(cursor);
+            Ok(statement.other())
+        }
+        "SET" => session::set(statement, known),
         "USE" => {
             cursor.bump();
             let value = Some(cursor.need_identifier("a database")?);
@@ -81,6 +109,17 @@ fn rest(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
         word if KNOWN.contains(&word) => Ok(statement.other()),
         _ => Err(cursor.expected("a statement")),
     }
+}
+
+/// What a body does, for the statement that runs it.
+fn performed(statement: &Statement<'_>, body: Body) -> Vec<Clause> {
+    let mut clauses = body.clauses;
+    if body.opaque {
+        clauses.extend(statement.opaque());
+    } else if clauses.is_empty() {
+        clauses = statement.other();
+    }
+    clauses
 }
 
 /// `RENAME TABLE a TO b, c TO d`.

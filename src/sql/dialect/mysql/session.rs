@@ -1,5 +1,6 @@
 //! SET.
 
+use super::known::Known;
 use crate::sql::change::Change;
 use crate::sql::dialect::cursor::Cursor;
 use crate::sql::dialect::filter::text_of;
@@ -7,7 +8,7 @@ use crate::sql::dialect::tokens::Statement;
 use crate::sql::statement::{Clause, Unread};
 
 /// `SET a = 1, GLOBAL b = 2`, each assignment a clause.
-pub(super) fn set(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
+pub(super) fn set(mut statement: Statement<'_>, known: &mut Known) -> Result<Vec<Clause>, Unread> {
     let cursor = &mut statement.cursor;
     cursor.bump();
     if ["PASSWORD", "RESOURCE GROUP", "STATEMENT"].iter().any(|words| cursor.at(words)) {
@@ -16,7 +17,7 @@ pub(super) fn set(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
     let mut clauses = Vec::new();
     loop {
         let start = statement.cursor.tokens;
-        let change = assignment(&mut statement.cursor)?;
+        let change = assignment(&mut statement.cursor, known)?;
         clauses.extend(statement.clause(start, change));
         if !statement.cursor.eat(",") {
             break;
@@ -38,7 +39,7 @@ const WORDS: [(&str, &str); 8] = [
     ("DEFAULT ROLE", "default_role"),
 ];
 
-fn assignment(cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
+fn assignment(cursor: &mut Cursor<'_>, known: &mut Known) -> Result<Change, Unread> {
     if let Some((_, name)) = WORDS.iter().find(|(words, _)| cursor.eat(words)) {
         let value = text_of(cursor.source, cursor.until(if *name == "transaction" { &[] } else { &[","] }));
         return Ok(Change::Set { name: (*name).to_string(), value, local: false });
@@ -52,6 +53,9 @@ fn assignment(cursor: &mut Cursor<'_>) -> Result<Change, Unread> {
         return Err(cursor.expected("="));
     }
     let value = cursor.until(&[","]);
+    if let Some(variable) = name.strip_prefix('@') {
+        known.assign(variable, &cursor.within(value));
+    }
     let default = matches!(value, [only] if only.is_word(cursor.source, "default"));
     let value = text_of(cursor.source, value).ok_or_else(|| cursor.expected("a value"))?;
     Ok(Change::Set { name, value: (!default).then_some(value), local: false })

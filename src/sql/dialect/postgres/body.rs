@@ -49,7 +49,7 @@ pub(super) fn sql(text: &str, kind: &str, known: &mut Routines) -> Vec<Clause> {
 }
 
 fn one(text: &str, piece: &Piece, kind: &str, known: &mut Routines) -> Vec<Clause> {
-    match statement::parse(text, piece, Dialect::Postgres, known) {
+    match statement::parse(text, piece, || super::parse(text, piece, known)) {
         Ok(clauses) => clauses.into_iter().map(|clause| Clause { in_body: true, ..clause }).collect(),
         Err(_) => vec![in_body(piece.range.clone(), Change::Opaque { kind: kind.to_string() })],
     }
