@@ -19,7 +19,7 @@ use crate::history::{History, Irregular, Migration, Phase};
 use crate::schema::{Catalog, Effect, effect, in_order};
 use crate::settings::Settings;
 use crate::sql::{Change, Clause, Dialect};
-use rules::Rule;
+use rules::{Hit, Look, Rule};
 
 /// What `lint` found, and what it looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -112,8 +112,12 @@ impl Judge<'_> {
         let comments = suppression::read(migration, catalog.dialect());
         let phase = migration.phase.or(comments.phase);
         catalog.enter(number, migration.in_transaction, changes(migration));
+        let mut held = Vec::new();
         for (index, statement) in migration.statements.iter().enumerate() {
             self.outcome.statements += 1;
+            if !catalog.session().in_transaction() {
+                held.clear();
+            }
             match &statement.parsed {
                 Ok(clauses) => {
                     let mut kinds = Vec::new();
@@ -121,7 +125,9 @@ impl Judge<'_> {
                     let before = self.findings.len();
                     for clause in in_order(clauses, catalog.dialect()) {
                         let effect = effect(&clause.change, catalog);
-                        self.clause(index, clause, catalog, phase, effect.as_ref());
+                        let look =
+                            Look { change: &clause.change, before: catalog, effect: effect.as_ref(), held: &held };
+                        self.clause(index, clause, &look, phase);
                         effects.extend(effect);
                         kinds.extend(unjudged::kind(clause, clauses, catalog));
                         catalog.apply(clause);
@@ -131,6 +137,7 @@ impl Judge<'_> {
                     if catalog.dialect() == Dialect::Mysql {
                         self.one_lock(before, &effects);
                     }
+                    held.extend(effects.into_iter().flat_map(|effect| effect.locks));
                 }
                 Err(unread) => {
                     self.outcome.unreadable += 1;
@@ -172,22 +179,15 @@ impl Judge<'_> {
         self.raise(rule, 0, range, message, help);
     }
 
-    fn clause(
-        &mut self,
-        statement: usize,
-        clause: &Clause,
-        before: &Catalog,
-        phase: Option<Phase>,
-        effect: Option<&Effect>,
-    ) {
+    fn clause(&mut self, statement: usize, clause: &Clause, look: &Look<'_>, phase: Option<Phase>) {
         if let Change::Opaque { kind } = &clause.change {
             let message = format!("what `{kind}` does is decided when it runs: nobody has judged it");
             let help = "write plain statements where that is possible, and read this one twice".into();
             self.raise("opaque-statement", statement, clause.range.clone(), message, help);
         }
-        for rule in rules::all().iter().filter(|rule| rule.page.dialects.contains(&before.dialect())) {
+        for rule in rules::all().iter().filter(|rule| rule.page.dialects.contains(&look.before.dialect())) {
             let Some(check) = rule.check else { continue };
-            let Some((message, help)) = check(&clause.change, before, effect) else { continue };
+            let Some(Hit { message, help }) = check(look) else { continue };
             if rule.page.belongs_in.is_some() && rule.page.belongs_in == phase {
                 self.outcome.excused += usize::from(self.severity(rule.id).is_some());
                 continue;
@@ -199,7 +199,7 @@ impl Judge<'_> {
                 range: clause.range.clone(),
                 message,
                 help: if clause.in_body { help + IN_BODY } else { help },
-                lock: effect.and_then(Effect::sentence),
+                lock: look.effect.and_then(Effect::sentence),
             };
             self.findings.push((statement, finding));
         }

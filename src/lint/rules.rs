@@ -4,14 +4,38 @@ use std::sync::LazyLock;
 
 use super::page::Page;
 use crate::error::{Error, Result, closest};
-use crate::schema::{Catalog, Effect};
+use crate::schema::{Catalog, Effect, Lock};
 use crate::sql::Change;
 
-/// What a check found: the message (what, and who breaks) and the help (what to do instead).
-pub type Hit = Option<(String, String)>;
+/// What a check sees: never syntax, paths, settings or a terminal.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    pub change: &'a Change,
+    /// The catalog before it, with the session and its transaction.
+    pub before: &'a Catalog,
+    /// `None` where nothing is known.
+    pub effect: Option<&'a Effect>,
+    /// The locks that the transaction holds already.
+    pub held: &'a [Lock],
+}
 
-/// A check sees a change, the catalog before it and its effect; never syntax, paths, settings or a terminal.
-pub type Check = fn(&Change, &Catalog, Option<&Effect>) -> Hit;
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// What, and who breaks.
+    pub message: String,
+    /// What to do instead.
+    pub help: String,
+}
+
+impl Hit {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into() }
+    }
+}
+
+/// Looks at one change.
+pub type Check = fn(&Look<'_>) -> Option<Hit>;
 
 /// A named hazard.
 #[derive(Debug)]
@@ -39,6 +63,7 @@ rules! {
     "add-column-not-null" => add_column_not_null,
     "add-foreign-key-blocking" => add_foreign_key_blocking,
     "change-column-type" => change_column_type,
+    "concurrently-in-transaction" => concurrently_in_transaction,
     "create-index-blocking" => create_index_blocking,
     "drop-column" => drop_column,
     "drop-index-blocking" => drop_index_blocking,

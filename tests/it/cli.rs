@@ -313,6 +313,7 @@ fn rules_are_listed() {
     add-column-not-null          deny  Adding a NOT NULL column without a default
     add-foreign-key-blocking     deny  Adding a foreign key while nobody can write either table
     change-column-type           deny  Changing a column's type so that the table is rewritten
+    concurrently-in-transaction  deny  A statement that the server refuses inside a transaction
     create-index-blocking        deny  Building an index while nobody can write the table
     drop-column                  deny  Dropping a column that the running version may use
     drop-index-blocking          deny  Dropping an index while nobody can use its table

@@ -1,8 +1,9 @@
-use super::Hit;
-use crate::schema::{Catalog, Effect};
+use super::{Hit, Look};
+use crate::schema::Effect;
 use crate::sql::{Change, ConstraintKind, Dialect};
 
-pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, effect, .. } = *look;
     let (table, constraint) = match change {
         Change::AddConstraint { table, constraint } if matches!(constraint.kind, ConstraintKind::Check { .. }) => {
             (table, Some(constraint))
@@ -28,5 +29,5 @@ pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) 
             ("write it", "do it while writes may wait, or on MySQL add it NOT ENFORCED, which is instant".into())
         }
     };
-    Some((format!("every row of `{table}` is checked while nobody can {blocked}"), help))
+    Some(Hit::new(format!("every row of `{table}` is checked while nobody can {blocked}"), help))
 }

@@ -1,8 +1,9 @@
-use super::Hit;
-use crate::schema::{Catalog, Effect};
+use super::{Hit, Look};
+use crate::schema::Effect;
 use crate::sql::{Change, ConstraintKind, Dialect};
 
-pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, effect, .. } = *look;
     let (table, target, name) = match change {
         Change::AddConstraint { table, constraint } => match &constraint.kind {
             ConstraintKind::ForeignKey { references, .. } => (table, references, constraint.name.as_deref()),
@@ -32,5 +33,5 @@ pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) 
                 .into(),
         ),
     };
-    Some((format!("every row of `{table}` is looked up in `{target}` while nobody can write {blocked}"), help))
+    Some(Hit::new(format!("every row of `{table}` is looked up in `{target}` while nobody can write {blocked}"), help))
 }

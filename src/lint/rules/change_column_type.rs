@@ -1,8 +1,9 @@
-use super::Hit;
-use crate::schema::{Answer, Catalog, Effect};
+use super::{Hit, Look};
+use crate::schema::{Answer, Effect};
 use crate::sql::{Change, Dialect};
 
-pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, effect, .. } = *look;
     let Change::ChangeType { table, column, to, .. } = change else { return None };
     if before.is_new(table) || effect.is_some_and(|effect| !effect.blocks_for_long()) {
         return None;
@@ -25,7 +26,7 @@ pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) 
              the migrations read do not tell, decides. Otherwise "
         }
     };
-    Some((
+    Some(Hit::new(
         format!("`{table}.{column}` changes its type{was} to {to}, which {does}: {whom}"),
         format!(
             "{untold}add a column of type {to} beside it, keep both in step with a trigger, backfill, and drop `{column}` in \

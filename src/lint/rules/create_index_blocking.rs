@@ -1,8 +1,8 @@
-use super::Hit;
-use crate::schema::{Catalog, Effect};
+use super::{Hit, Look};
 use crate::sql::{Change, ConstraintKind};
 
-pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, .. } = *look;
     const BUILT: &str = "gets an index built while nobody can read or write it";
     let one;
     let (table, index, columns, unique) = match change {
@@ -16,7 +16,7 @@ pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>)
             ConstraintKind::Exclude if !before.is_new(table) => {
                 let help = "PostgreSQL can take over no index for it: add it to a new table before the rows move there, or \
                             while nobody needs the table";
-                return Some((format!("`{table}` {BUILT}"), help.into()));
+                return Some(Hit::new(format!("`{table}` {BUILT}"), help));
             }
             _ => return None,
         },
@@ -39,18 +39,18 @@ pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>)
     );
     let built = format!("`{table}` {BUILT}");
     Some(match change {
-        Change::AddConstraint { .. } => (
+        Change::AddConstraint { .. } => Hit::new(
             built,
             format!("outside a transaction: `{create}`; then `ADD CONSTRAINT ... USING INDEX`, which is instant"),
         ),
-        Change::AddColumn { .. } => (
+        Change::AddColumn { .. } => Hit::new(
             built,
             format!(
                 "add the column alone; then, outside a transaction: `{create}`; then `ADD CONSTRAINT ... USING INDEX`, \
                  which is instant"
             ),
         ),
-        _ => (
+        _ => Hit::new(
             format!(
                 "`{table}` gets an index built while nobody can write it: every INSERT and UPDATE of the running version waits"
             ),

@@ -1,15 +1,15 @@
-use super::Hit;
-use crate::schema::{Catalog, Effect};
+use super::{Hit, Look};
 use crate::sql::Change;
 
-pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, .. } = *look;
     let Change::DropIndex { table, name, concurrently: false, .. } = change else { return None };
     let table = table.as_ref().or_else(|| before.table_of_index(name));
     if table.is_some_and(|table| before.is_new(table)) {
         return None;
     }
     let whose = table.map_or("its table".into(), |table| format!("`{table}`"));
-    Some((
+    Some(Hit::new(
         format!(
             "dropping `{name}` locks {whose} against reads and writes: behind one long query every query of the \
              running version waits"

@@ -1,8 +1,8 @@
-use super::Hit;
-use crate::schema::{Catalog, Effect};
+use super::{Hit, Look};
 use crate::sql::Change;
 
-pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, .. } = *look;
     let Change::DropTable { table, .. } = change else { return None };
     if before.is_new(table) || before.is_renamed(table) {
         return None;
@@ -20,5 +20,5 @@ pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>)
             "`{table}` is dropped: every query of the running version that names it fails, and its rows are gone"
         ),
     };
-    Some((message, help.into()))
+    Some(Hit::new(message, help))
 }

@@ -1,8 +1,8 @@
-use super::Hit;
-use crate::schema::{Catalog, Effect};
+use super::{Hit, Look};
 use crate::sql::Change;
 
-pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, .. } = *look;
     let Change::RenameColumn { table, column, to } = change else { return None };
     if before.is_new_column(table, column) || before.same(column, to) {
         return None;
@@ -15,7 +15,7 @@ pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>)
         dialect.quote(column),
         dialect.quote(to)
     );
-    Some((
+    Some(Hit::new(
         format!("`{table}.{column}` becomes `{to}`: every query of the running version that names `{column}` fails"),
         format!(
             "run `lockkeeper plan FILE` on a migration of `{alone}` alone: it writes the rename as expand, backfill and \

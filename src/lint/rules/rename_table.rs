@@ -1,8 +1,8 @@
-use super::Hit;
-use crate::schema::{Catalog, Effect};
+use super::{Hit, Look};
 use crate::sql::Change;
 
-pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, .. } = *look;
     let Change::RenameTable { table, to } = change else { return None };
     if before.is_new(table) || before.is_renamed(table) {
         return None;
@@ -10,14 +10,14 @@ pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>)
     let replaced = before.replacement(table);
     match replaced.and_then(|replacement| before.lost_columns(table, replacement)) {
         Some(lost) if lost.is_empty() => None,
-        Some(lost) => Some((
+        Some(lost) => Some(Hit::new(
             format!(
                 "`{table}` is rebuilt without `{}`: every query of the running version that names it fails",
                 lost.join("`, `")
             ),
-            "keep the column until no process of the running version is left".into(),
+            "keep the column until no process of the running version is left",
         )),
-        None => Some((
+        None => Some(Hit::new(
             format!("`{table}` becomes `{to}`: every query of the running version that names `{table}` fails"),
             format!(
                 "keep the name, or create `{to}` beside it, keep both in step with triggers, and drop `{table}` in a \

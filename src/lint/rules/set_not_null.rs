@@ -1,8 +1,9 @@
-use super::Hit;
-use crate::schema::{Catalog, Effect};
+use super::{Hit, Look};
+use crate::schema::Effect;
 use crate::sql::{Change, ConstraintKind, Dialect};
 
-pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, effect, .. } = *look;
     let (table, column) = match change {
         Change::SetNotNull { table, column } => (table, column),
         Change::AddConstraint { table, constraint } if !constraint.not_valid => match &constraint.kind {
@@ -31,5 +32,5 @@ pub(super) fn check(change: &Change, before: &Catalog, effect: Option<&Effect>) 
             )
         }
     };
-    Some((format!("`{table}.{column}` refuses NULL: a running version that still writes NULL fails{scan}"), help))
+    Some(Hit::new(format!("`{table}.{column}` refuses NULL: a running version that still writes NULL fails{scan}"), help))
 }

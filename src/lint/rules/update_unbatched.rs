@@ -1,8 +1,9 @@
-use super::Hit;
-use crate::schema::{Catalog, Effect};
+use super::{Hit, Look};
+use crate::schema::Catalog;
 use crate::sql::{Change, Conjunct, Dialect, Name};
 
-pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>) -> Hit {
+pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
+    let Look { change, before, .. } = *look;
     let (table, filter, what) = match change {
         Change::Update { table, filter, .. } => (table, filter, "UPDATE"),
         Change::Delete { table, filter, limited: false } => (table, filter, "DELETE"),
@@ -21,7 +22,7 @@ pub(super) fn check(change: &Change, before: &Catalog, _effect: Option<&Effect>)
         }
         _ => "delete in batches by key, one short transaction each",
     };
-    Some((format!("one {what} goes through all of `{table}` in one transaction: {waits}"), help.into()))
+    Some(Hit::new(format!("one {what} goes through all of `{table}` in one transaction: {waits}"), help))
 }
 
 /// `id = 1`, `id IN (1, 2)`, `id BETWEEN 1 AND 100`: the statement says itself which few rows it means.

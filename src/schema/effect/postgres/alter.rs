@@ -213,7 +213,7 @@ fn rebuilds_index(table: &Table, old: &Column, to: &str, collation: Option<&str>
     let sorts_otherwise = sorts_otherwise || old.collation.as_deref() != collation;
     let is_column = |part: &str| table.columns.contains_key(part);
     table.indexes.values().any(|index| {
-        let by_name = index.columns.iter().any(|part| *part == old.name);
+        let by_name = index.columns.contains(&old.name);
         let in_expression = index.columns.iter().any(|part| !is_column(part) && mentions(part, &old.name));
         let is_plain = index.columns.iter().all(|part| is_column(part));
         index.predicate.is_some() || in_expression || by_name && (!is_plain || sorts_otherwise || table.partitioned)
