@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::lines::Lines;
 use crate::history::History;
-use crate::lint::{Finding, Outcome, Severity};
+use crate::lint::{Finding, Outcome, Severity, rules};
 
 /// One object per finding, and the summary as the last one.
 pub fn lint(history: &History, outcome: &Outcome) -> String {
@@ -46,6 +46,7 @@ pub fn lint(history: &History, outcome: &Outcome) -> String {
 struct FindingObject<'a> {
     r#type: &'static str,
     rule: &'a str,
+    group: &'a str,
     severity: &'static str,
     path: &'a str,
     line: usize,
@@ -57,6 +58,8 @@ struct FindingObject<'a> {
     message: &'a str,
     help: &'a str,
     lock: Option<&'a str>,
+    breaks: Vec<&'a str>,
+    allowed_when: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -79,11 +82,13 @@ struct SummaryObject<'a> {
 }
 
 fn finding_object<'a>(finding: &'a Finding, source: &Lines<'_>) -> FindingObject<'a> {
+    let page = rules::find(finding.rule).ok().map(|rule| &rule.page);
     let (line, column) = source.place(finding.range.start);
     let (end_line, end_column) = source.place(finding.range.end);
     FindingObject {
         r#type: "finding",
         rule: finding.rule,
+        group: page.map_or("", |page| page.group.name()),
         severity: finding.severity.name(),
         path: &finding.path,
         line,
@@ -95,6 +100,8 @@ fn finding_object<'a>(finding: &'a Finding, source: &Lines<'_>) -> FindingObject
         message: &finding.message,
         help: &finding.help,
         lock: finding.lock.as_deref(),
+        breaks: page.iter().flat_map(|page| &page.breaks).map(|breaks| breaks.name()).collect(),
+        allowed_when: page.and_then(|page| page.allowed_when),
     }
 }
 

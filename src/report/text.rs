@@ -9,7 +9,7 @@ use miette::{
 
 use super::lines::Lines;
 use crate::history::History;
-use crate::lint::{Finding, Outcome, Severity};
+use crate::lint::{Finding, Outcome, Severity, rules};
 
 /// The findings with their source, the notes, and the summary as the last line.
 pub fn lint(history: &History, outcome: &Outcome, color: bool) -> String {
@@ -44,6 +44,15 @@ fn render(finding: &Finding, source: &Source<'_>, color: bool) -> String {
     }
     if let Some(lock) = &finding.lock {
         text += &format!("  lock: {lock}\n");
+    }
+    if let Ok(rule) = rules::find(finding.rule) {
+        let breaks: Vec<_> = rule.page.breaks.iter().map(|breaks| breaks.when()).collect();
+        if !breaks.is_empty() {
+            text += &format!("  breaks: the old version, {}\n", breaks.join(" and "));
+        }
+        if let Some(allowed_when) = rule.page.allowed_when {
+            text += &format!("  allowed when: {allowed_when}\n");
+        }
     }
     text + "\n"
 }

@@ -53,6 +53,8 @@ fn findings_are_exit_code_1() {
        ╰────
       help: run `lockkeeper plan FILE` on a migration of `ALTER TABLE orders RENAME COLUMN a TO b` alone: it writes the rename as expand, backfill and contract
       lock: ACCESS EXCLUSIVE on `orders`: blocks reads and writes only for a moment, but whoever comes after it queues behind it
+      breaks: the old version, while the new one is rolled out and after a rollback
+      allowed when: never; instead a new column in expand, the old one dropped in contract
 
     note: `migrations` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
     1 finding (1 deny) in 1 file, 1 statement
@@ -65,7 +67,7 @@ fn findings_as_json() {
     insta::assert_snapshot!(run(&[RENAME], &["lint", "--dialect", "mysql", "--format", "json", "migrations"]), @r#"
     exit code: 1
     ----- stdout -----
-    {"type":"finding","rule":"rename-column","severity":"deny","path":"migrations/2_status.sql","line":3,"column":5,"end_line":3,"end_column":25,"start":39,"end":59,"message":"`orders.a` becomes `b`: every query of the running version that names `a` fails","help":"run `lockkeeper plan FILE` on a migration of `ALTER TABLE orders RENAME COLUMN a TO b` alone: it writes the rename as expand, backfill and contract","lock":"ALGORITHM=INSTANT on `orders`: blocks reads and writes only for a moment, but whoever comes after it queues behind it"}
+    {"type":"finding","rule":"rename-column","group":"compatibility","severity":"deny","path":"migrations/2_status.sql","line":3,"column":5,"end_line":3,"end_column":25,"start":39,"end":59,"message":"`orders.a` becomes `b`: every query of the running version that names `a` fails","help":"run `lockkeeper plan FILE` on a migration of `ALTER TABLE orders RENAME COLUMN a TO b` alone: it writes the rename as expand, backfill and contract","lock":"ALGORITHM=INSTANT on `orders`: blocks reads and writes only for a moment, but whoever comes after it queues behind it","breaks":["rollout","rollback"],"allowed_when":"never; instead a new column in expand, the old one dropped in contract"}
     {"type":"summary","deny":1,"warn":0,"note":0,"suppressed":0,"excused_by_phase":0,"files":1,"statements":1,"replayed_files":0,"replayed_unreadable_statements":0,"unjudged_statements":0,"unjudged_kinds":[],"unreadable_statements":0,"unreadable_files":[],"notes":["`migrations` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction"]}
     ----- stderr -----
     "#);

@@ -207,6 +207,8 @@ fn what_a_span_points_at_is_the_clause() {
        ╰────
       help: release a version that does not use it, then drop it in a contract phase, when no process of the old one is left
       lock: ACCESS EXCLUSIVE on `Bücher`: blocks reads and writes only for a moment, but whoever comes after it queues behind it
+      breaks: the old version, while the new one is rolled out and after a rollback
+      allowed when: contract, when no process of a version that names the column is live or wanted
 
     note: `db` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
     1 finding (1 deny) in 1 file, 1 statement
