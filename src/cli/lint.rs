@@ -30,6 +30,11 @@ pub struct Args {
     #[arg(long, value_name = "REV|VERSION|PATH")]
     since: Option<String>,
 
+    /// Let Alembic and Django print their migrations as SQL, which runs the project's Python. No settings file can
+    /// say this: whoever changes a repository could
+    #[arg(long, env = "LOCKKEEPER_RUN_PYTHON", value_parser = clap::builder::FalseyValueParser::new())]
+    run_python: bool,
+
     /// Take the dialect from this URL, or from `env:NAME`; no connection is made
     #[arg(long, value_name = "URL", env = "LOCKKEEPER_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -50,7 +55,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let settings = Settings::load(context.config.as_deref())?;
     let layout = args.layout.as_deref().map(Layout::from_word).transpose()?.or(settings.layout);
-    let choice = Choice { dialect: dialect(args, &settings)?, layout };
+    let choice = Choice { dialect: dialect(args, &settings)?, layout, run_python: args.run_python };
     let paths = if args.paths.is_empty() { &settings.migrations } else { &args.paths };
     let mut history = read(args, paths, choice)?;
     if let Some(word) = &args.since {

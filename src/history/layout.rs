@@ -4,8 +4,11 @@
 //! either a migration or counted in the notes, never passed over in silence. To add a layout: its file in
 //! `src/history/layout/`, and one line here.
 
+mod alembic;
 mod directory;
+mod django;
 mod order;
+mod python;
 mod reading;
 mod version;
 
@@ -77,12 +80,16 @@ struct Translator {
     name: &'static str,
     /// Whether a file is the tool's. Files that other tools may have as well are told by their beginning.
     claims: fn(&Path) -> bool,
+    /// Whose SQL it is, where the files say so.
+    dialect: fn(&BTreeSet<PathBuf>) -> Option<Dialect>,
     /// All that it claims below one argument, into migrations in the order in which they run.
     read: fn(&BTreeSet<PathBuf>, Dialect) -> Translation,
+    /// It runs the project's code, and that needs the user's word: how the tool is called in a sentence.
+    needs_python: Option<&'static str>,
 }
 
 /// The tools that are asked whose a file is that is not SQL.
-const TRANSLATORS: &[&Translator] = &[&liquibase::CHANGELOGS];
+const TRANSLATORS: &[&Translator] = &[&liquibase::CHANGELOGS, &alembic::REVISIONS, &django::MIGRATIONS];
 
 /// By what a directory is recognised; a later kind counts more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,11 +147,13 @@ impl Layout {
 pub struct Choice {
     pub dialect: Option<Dialect>,
     pub layout: Option<Layout>,
+    /// Alembic and Django may print their migrations, which runs the project's Python.
+    pub run_python: bool,
 }
 
 impl From<Dialect> for Choice {
     fn from(dialect: Dialect) -> Self {
-        Self { dialect: Some(dialect), layout: None }
+        Self { dialect: Some(dialect), ..Self::default() }
     }
 }
 
@@ -164,9 +173,10 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
     let choice = choice.into();
     let mut found = directory::find(paths)?;
     let mut notes = Vec::new();
-    let claims = claims(&mut found, choice.layout);
+    let claims = claims(&mut found, choice);
     let sequences = sequences(std::mem::take(&mut found.directories), choice.layout);
-    let dialect = dialect(&sequences, choice.dialect, &mut notes);
+    let told = choice.dialect.or_else(|| claims.iter().find_map(|claim| (claim.translator.dialect)(&claim.paths)));
+    let dialect = dialect(&sequences, told, &mut notes);
     let mut history = History {
         // Without any file there is nothing that another dialect would read differently.
         dialect: match dialect {
@@ -212,13 +222,17 @@ struct Claim {
     paths: BTreeSet<PathBuf>,
 }
 
-/// The files that a tool makes migrations of; a layout that the user has chosen leaves the others' alone.
-fn claims(found: &mut Found, chosen: Option<Layout>) -> Vec<Claim> {
-    let (claims, others): (Vec<_>, Vec<_>) = std::mem::take(&mut found.claims)
-        .into_iter()
-        .partition(|claim| chosen.is_none_or(|layout| layout.0 == claim.translator.name));
-    for claim in others {
-        found.foreign.entry(claim.translator.name).or_default().extend(claim.paths);
+/// The files that a tool makes migrations of; a layout that the user has chosen leaves the others' alone, and code is
+/// not run without the user's word.
+fn claims(found: &mut Found, choice: Choice) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for claim in std::mem::take(&mut found.claims) {
+        let is_chosen = choice.layout.is_none_or(|layout| layout.0 == claim.translator.name);
+        match claim.translator.needs_python {
+            Some(tool) if !choice.run_python => found.unasked.entry(tool).or_default().extend(claim.paths),
+            _ if !is_chosen => found.foreign.entry(claim.translator.name).or_default().extend(claim.paths),
+            _ => claims.push(claim),
+        }
     }
     claims
 }
@@ -384,3 +398,8 @@ impl fmt::Display for Layout {
 
 /// Where a unit stands: its version, its place among the files.
 type Key = (Vec<Part>, Vec<Vec<Part>>, usize);
+
+/// A number of files.
+fn counted(files: usize) -> String {
+    if files == 1 { "1 file".into() } else { format!("{files} files") }
+}

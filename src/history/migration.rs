@@ -34,6 +34,8 @@ impl Phase {
 pub struct Migration {
     /// The path as the user would type it.
     pub path: String,
+    /// The file that it was made from, where the text is not that file's own.
+    pub made_from: Option<String>,
     /// The whole file; all ranges count from its beginning.
     pub text: Arc<str>,
     /// The parts of the file that this migration runs forward, in order.
@@ -68,6 +70,7 @@ impl Migration {
         let statements = parts.iter().flat_map(|part| sql::read_part(&text, part, dialect)).collect();
         Self {
             path: path.into(),
+            made_from: None,
             text,
             parts,
             comments: None,
@@ -79,6 +82,13 @@ impl Migration {
             irregular: Vec::new(),
             statements,
         }
+    }
+}
+
+impl Migration {
+    /// The file that a person changes.
+    pub fn file(&self) -> &str {
+        self.made_from.as_deref().unwrap_or(&self.path)
     }
 }
 

@@ -27,7 +27,7 @@ pub fn narrow(history: &mut History, word: &str) -> Result<()> {
     let (kind, found) = if by_path.is_empty() { ("version", by_version) } else { ("path", by_path) };
     let mut note = format!("judged: what comes after the {kind} `{word}`");
     let first = found.first().and_then(|at| history.migrations.get(*at));
-    if let Some(name) = first.and_then(|migration| Repository::around(&migration.path).ok()?.full_name(word)) {
+    if let Some(name) = first.and_then(|migration| Repository::around(migration.file()).ok()?.full_name(word)) {
         note += &format!("; git knows a revision of that name too: `--since {name}` is that one");
     }
     history.notes.push(note);
@@ -44,7 +44,7 @@ fn at_path(history: &History, word: &str) -> Vec<usize> {
     let is_file = wanted.is_file();
     let found: Vec<_> = numbered(history)
         .filter(|(_, migration)| {
-            let path = Path::new(&migration.path);
+            let path = Path::new(migration.file());
             // An absolute path and a relative one may both have been typed.
             if is_file { is_wanted(path) } else { path.parent().is_some_and(is_wanted) }
         })
@@ -104,12 +104,12 @@ fn since_revision(history: &mut History, word: &str) -> Result<()> {
     let mut repositories: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
     let mut known = BTreeMap::new();
     for (index, migration) in history.migrations.iter().enumerate() {
-        let parent = git::parent(&migration.path);
+        let parent = git::parent(migration.file());
         let top = known.entry(parent.to_path_buf()).or_insert_with(|| git::top(parent)).clone();
         repositories.entry(top).or_default().push(index);
     }
     for indexes in repositories.values() {
-        let paths: Vec<_> = indexes.iter().map(|index| history.migrations[*index].path.clone()).collect();
+        let paths: Vec<_> = indexes.iter().map(|index| history.migrations[*index].file().to_string()).collect();
         let repository = Repository::around(&paths[0]).map_err(|error| no_meaning(word, error))?;
         if !repository.knows(word) {
             return Err(no_meaning(word, repository.unknown(word)));
@@ -130,7 +130,7 @@ fn since_revision(history: &mut History, word: &str) -> Result<()> {
 fn mark(history: &mut History, indexes: &[usize], repository: &Repository, base: &str, changes: &Changes) {
     let mut files: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for index in indexes {
-        files.entry(history.migrations[*index].path.clone()).or_default().push(*index);
+        files.entry(history.migrations[*index].file().to_string()).or_default().push(*index);
     }
     for (path, indexes) in files {
         let old = match changes.is_unchanged(&path) {

@@ -15,7 +15,7 @@ use crate::cli::run;
 
 mod more;
 
-const POSTGRES: Choice = Choice { dialect: Some(Dialect::Postgres), layout: None };
+const POSTGRES: Choice = Choice { dialect: Some(Dialect::Postgres), layout: None, run_python: false };
 
 /// Reads a directory of `fixtures/layouts/` and shows it.
 fn fixture(name: &str, choice: Choice) -> String {
@@ -320,8 +320,8 @@ fn a_phased_change_has_its_place_in_every_layout() {
 fn what_is_not_sql_is_said_and_alone_it_is_not_judged() {
     let alone = |name| files(&[(name, "")], POSTGRES);
     insta::assert_snapshot!(alone("db.changelog-master.xml"), @"error: no migration in `db`: not read yet: `db/db.changelog-master.xml` of Liquibase, without `databaseChangeLog`");
-    insta::assert_snapshot!(alone("alembic/versions/1a2b_orders.py"), @"error: no migration in `db`: not read yet: `db/alembic/versions/1a2b_orders.py` of Alembic");
-    insta::assert_snapshot!(alone("shop/migrations/0001_initial.py"), @"error: no migration in `db`: not read yet: `db/shop/migrations/0001_initial.py` of Django");
+    insta::assert_snapshot!(alone("alembic/versions/1a2b_orders.py"), @"error: no migration in `db`: not judged: `db/alembic/versions/1a2b_orders.py` of Alembic: `--run-python` lets Alembic print their SQL, which runs the project's code");
+    insta::assert_snapshot!(alone("shop/migrations/0001_initial.py"), @"error: no migration in `db`: not judged: `db/shop/migrations/0001_initial.py` of Django: `--run-python` lets Django print their SQL, which runs the project's code");
     insta::assert_snapshot!(alone("migrate/20240101000000_create_orders.rb"), @"error: no migration in `db`: not read yet: `db/migrate/20240101000000_create_orders.rb` of Rails");
     insta::assert_snapshot!(alone("20240101000000_orders.js"), @"error: no migration in `db`: not read yet: `db/20240101000000_orders.js` of Knex or another tool in JavaScript");
     insta::assert_snapshot!(files(&[("0001_initial.go", ""), ("2.sql", "SELECT 1;")], POSTGRES), @r#"

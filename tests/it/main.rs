@@ -17,6 +17,7 @@ mod kill;
 mod layouts;
 mod lint;
 mod plan;
+mod python;
 mod recipes;
 mod rights;
 mod rules;

@@ -131,6 +131,8 @@ pub(super) struct Found {
     pub(super) claims: Vec<Claim>,
     /// Migrations that are not SQL, by the words that say what they are.
     pub(super) foreign: BTreeMap<&'static str, Vec<PathBuf>>,
+    /// Migrations that their tool can print, if it may run the project's code.
+    pub(super) unasked: BTreeMap<&'static str, Vec<PathBuf>>,
     pub(super) errors: Vec<Error>,
 }
 
@@ -276,6 +278,12 @@ impl Found {
         for (tool, paths) in &self.foreign {
             notes.push(format!("not read yet: {} of {tool}", files(paths)));
         }
+        for (tool, paths) in &self.unasked {
+            notes.push(format!(
+                "not judged: {} of {tool}: `--run-python` lets {tool} print their SQL, which runs the project's code",
+                files(paths)
+            ));
+        }
         if !self.links.is_empty() {
             notes.push(format!("{} not followed: symbolic links to directories", files(&self.links)));
         }
@@ -330,9 +338,6 @@ fn foreign(path: &Path) -> Option<&'static str> {
         // The changelogs among them have been claimed.
         "xml" | "yaml" | "yml" | "json" if stem.contains("changelog") => Some("Liquibase, without `databaseChangeLog`"),
         "groovy" if stem.contains("changelog") || parent.contains("changelog") => Some("Liquibase in Groovy"),
-        "ini" if stem == "alembic" => Some("Alembic"),
-        "py" if parent == "versions" && stem != "__init__" => Some("Alembic"),
-        "py" if parent == "migrations" && numbered => Some("Django"),
         "fizz" if numbered => Some("pop (fizz)"),
         "rb" if numbered => Some("Rails"),
         "js" | "ts" | "mjs" | "cjs" if numbered => Some("Knex or another tool in JavaScript"),

@@ -38,7 +38,7 @@ pub(super) static TOOL: Tool = Tool {
 };
 
 pub(super) static CHANGELOGS: Translator =
-    Translator { name: "liquibase", claims: is_changelog, read: changelog::read };
+    Translator { name: "liquibase", claims: is_changelog, dialect: |_| None, read: changelog::read, needs_python: None };
 
 fn read(directory: &Directory, dialect: Dialect) -> Reading {
     let mut others = Vec::new();

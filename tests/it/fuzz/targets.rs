@@ -179,7 +179,7 @@ fn directory(text: &str) {
         let (name, text) = file.split_once('\n').unwrap_or((file, ""));
         write(&root, name, text);
     }
-    match layout::read(&[root], Choice { dialect, layout }) {
+    match layout::read(&[root], Choice { dialect, layout, run_python: false }) {
         Ok(history) => report(&history),
         Err(error) => assert!(!error.message.is_empty()),
     }
