@@ -7,6 +7,7 @@
 pub mod mysql;
 pub mod postgres;
 pub mod sqlite;
+pub mod live;
 pub mod temporary;
 
 mod address;

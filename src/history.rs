@@ -1,6 +1,8 @@
 //! Ordered histories: paths to migrations, whatever tool wrote them.
 
+mod baseline;
 pub mod layout;
+pub mod live;
 pub mod migration;
 mod parallel;
 mod printed;
@@ -8,4 +10,5 @@ pub mod since;
 pub mod stdin;
 mod text;
 
+pub use live::Live;
 pub use migration::{History, Irregular, Migration, Phase};

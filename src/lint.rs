@@ -3,13 +3,14 @@
 //! What is not judged is counted: statements that could not be read or that no rule looks at, findings that a comment
 //! or a phase excuses.
 
+mod drift;
 pub mod finding;
 pub mod page;
 pub mod rules;
 mod suppression;
 mod unjudged;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 pub use finding::{Finding, Severity};
@@ -54,15 +55,42 @@ pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
     let mut catalog = Catalog::new(history.dialect);
     let mut outcome =
         Outcome { files: history.judged_files(), replayed: history.replayed_files(), ..Outcome::default() };
+    let mut drifts = BTreeMap::new();
+    match &history.live {
+        Some(live) if live.applied.is_some() => {
+            catalog.set_search_path(live.catalog.session().search_path().to_vec());
+            for (index, migration) in history.migrations.iter().enumerate().filter(|(_, known)| known.applied) {
+                outcome.replayed_unreadable += replay(migration, index + 1, &mut catalog);
+            }
+            drifts = drift::raised(history, live, &catalog);
+            catalog = live.catalog.clone();
+        }
+        Some(live) => catalog.set_sizes(&live.catalog),
+        None => {}
+    }
     for (index, migration) in history.migrations.iter().enumerate() {
+        let judge = Judge {
+            migration,
+            severities: &severities,
+            live: history.live.is_some(),
+            findings: Vec::new(),
+            outcome: &mut outcome,
+        };
+        if let Some(raised) = drifts.remove(&index) {
+            judge.drifts(raised, catalog.dialect());
+            continue;
+        }
+        if migration.applied {
+            continue;
+        }
         if migration.starts_anew {
-            catalog = Catalog::new(history.dialect);
+            let before = std::mem::replace(&mut catalog, Catalog::new(history.dialect));
+            catalog.set_sizes(&before);
         }
         if migration.replayed {
             outcome.replayed_unreadable += replay(migration, index + 1, &mut catalog);
             continue;
         }
-        let judge = Judge { migration, severities: &severities, findings: Vec::new(), outcome: &mut outcome };
         judge.migration(index + 1, &mut catalog);
     }
     Ok(outcome)
@@ -101,6 +129,8 @@ fn changes(migration: &Migration) -> impl Iterator<Item = &Change> {
 struct Judge<'a> {
     migration: &'a Migration,
     severities: &'a [Option<Severity>],
+    /// There is a live database to differ from.
+    live: bool,
     /// Each with the number of its statement.
     findings: Vec<(usize, Finding)>,
     outcome: &'a mut Outcome,
@@ -150,6 +180,18 @@ impl Judge<'_> {
             self.irregular(irregular);
         }
         self.finish(comments);
+    }
+
+    /// What differs from the live database, in a migration that it has had.
+    fn drifts(mut self, raised: Vec<drift::Raised>, dialect: Dialect) {
+        let mut comments = suppression::read(self.migration, dialect);
+        for drift::Raised { range, message } in raised {
+            let statements = &self.migration.statements;
+            let statement = statements.partition_point(|statement| statement.range.end <= range.start);
+            self.raise("schema-drift", statement, range, message, drift::HELP.into());
+        }
+        self.allow(&mut comments);
+        self.hand_over();
     }
 
     /// A version that is wrong is a finding at the migration's beginning.
@@ -227,13 +269,22 @@ impl Judge<'_> {
 
     /// Takes away what comments allow, adds what is wrong with the comments, and hands over the rest.
     fn finish(mut self, mut comments: suppression::Comments) {
-        let all = self.findings.len();
-        self.findings.retain(|(statement, finding)| !comments.allow(finding.rule, *statement));
-        self.outcome.suppressed += all - self.findings.len();
-        let is_off = |id: &str| self.severity(id).is_none();
+        self.allow(&mut comments);
+        // Without a database nothing drifts, and nobody can say that it is not allowed in vain.
+        let is_off = |id: &str| self.severity(id).is_none() || (id == "schema-drift" && !self.live);
         for complaint in comments.complaints(is_off) {
             self.raise(complaint.rule, 0, complaint.range, complaint.message, complaint.help);
         }
+        self.hand_over();
+    }
+
+    fn allow(&mut self, comments: &mut suppression::Comments) {
+        let all = self.findings.len();
+        self.findings.retain(|(statement, finding)| !comments.allow(finding.rule, *statement));
+        self.outcome.suppressed += all - self.findings.len();
+    }
+
+    fn hand_over(self) {
         let severities: Vec<_> = self.findings.iter().map(|(_, finding)| self.severity(finding.rule)).collect();
         let mut kept = Vec::new();
         for ((_, mut finding), severity) in self.findings.into_iter().zip(severities) {

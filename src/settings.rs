@@ -15,6 +15,9 @@ use crate::error::{Error, Result, closest};
 use crate::history::layout::Layout;
 use crate::sql::Dialect;
 
+/// The keys of the file.
+const KEYS: &[&str] = &["dialect", "layout", "migrations", "baseline", "database-url", "lint"];
+
 /// The settings file's name, looked for in the working directory.
 pub const FILE_NAME: &str = "lockkeeper.toml";
 
@@ -55,6 +58,8 @@ pub struct Settings {
     pub layout: Option<Layout>,
     /// Files and directories, as seen from the working directory.
     pub migrations: Vec<PathBuf>,
+    /// A dump of the schema that is replayed before the first migration, as seen from the working directory.
+    pub baseline: Option<PathBuf>,
     /// As written: a URL, or `env:NAME`. Use `database_url()`.
     pub database_url: Option<String>,
     /// The least severity that makes `lint` fail.
@@ -79,6 +84,7 @@ impl Default for Settings {
             dialect: None,
             layout: None,
             migrations: vec![PathBuf::from("migrations")],
+            baseline: None,
             database_url: None,
             fail_on: Severity::Deny,
             rules: BTreeMap::new(),
@@ -127,9 +133,10 @@ impl Settings {
                     let paths = items.iter().map(|item| Ok(directory.join(file.string(item)?)));
                     settings.migrations = paths.collect::<Result<_>>()?;
                 }
+                "baseline" => settings.baseline = Some(directory.join(file.string(value)?)),
                 "database-url" => settings.database_url = Some(file.string(value)?.to_string()),
                 "lint" => settings.read_lint(&file, value)?,
-                _ => return Err(file.unknown(key, &["dialect", "layout", "migrations", "database-url", "lint"])),
+                _ => return Err(file.unknown(key, KEYS)),
             }
         }
         Ok(settings)
@@ -252,6 +259,7 @@ mod tests {
         check("layout = \"flyway\"", "layout: Some(Layout(\"flyway\"))");
         check("dialect = \"mariadb\"", "dialect: Some(Mysql)");
         check("migrations = [\"db\", \"more\"]", "migrations: [\"db\", \"more\"]");
+        check("baseline = \"db/schema.sql\"", "baseline: Some(\"db/schema.sql\")");
         check("", "migrations: [\"migrations\"]");
         check("[lint.rules]\n\ndrop-table = \"off\"", "\"drop-table\": RuleSetting { severity: None, line: 3 }");
         check("[lint]\nfail-on = \"note\"", "fail_on: Note");

@@ -1,8 +1,9 @@
-//! `lockkeeper lint [PATHS]`: findings over migrations, without a database.
+//! `lockkeeper lint [PATHS]`: findings over migrations, with or without a database.
 
 use std::path::PathBuf;
 
 use super::{Context, Format};
+use crate::database::{self, live};
 use crate::error::{Error, Result, exit_code};
 use crate::history::layout::{self, Choice, Layout};
 use crate::history::{History, since, stdin};
@@ -35,7 +36,12 @@ pub struct Args {
     #[arg(long, env = "LOCKKEEPER_RUN_PYTHON", value_parser = clap::builder::FalseyValueParser::new())]
     run_python: bool,
 
-    /// Take the dialect from this URL, or from `env:NAME`; no connection is made
+    /// Replay this dump of the schema before the first migration; it is not judged
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+
+    /// Read the live schema of this database, or of `env:NAME`: judge what it has not had against it, tell how many
+    /// rows are concerned, and where it differs from the migrations. Nothing is written
     #[arg(long, value_name = "URL", env = "LOCKKEEPER_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
 
@@ -54,12 +60,20 @@ pub struct Args {
 /// Nothing could be judged.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let settings = Settings::load(context.config.as_deref())?;
+    let url = args.database_url.as_deref().map(resolve_url).transpose()?;
     let layout = args.layout.as_deref().map(Layout::from_word).transpose()?.or(settings.layout);
-    let choice = Choice { dialect: dialect(args, &settings)?, layout, run_python: args.run_python };
+    let dialect = dialect(args, url.as_deref(), &settings)?;
+    let choice = Choice { dialect, layout, run_python: args.run_python };
     let paths = if args.paths.is_empty() { &settings.migrations } else { &args.paths };
     let mut history = read(args, paths, choice)?;
     if let Some(word) = &args.since {
         since::narrow(&mut history, word)?;
+    }
+    if let Some(baseline) = args.baseline.as_ref().or(settings.baseline.as_ref()) {
+        history.set_baseline(baseline)?;
+    }
+    if let Some(url) = &url {
+        history.set_live(super::block_on(live::read(url))?);
     }
     let outcome = lint(&history, &settings)?;
     for error in &history.unreadable {
@@ -98,25 +112,22 @@ fn read(args: &Args, paths: &[PathBuf], choice: Choice) -> Result<History> {
 
 /// What the command line says counts before what the settings say.
 /// `None` leaves it to the directories.
-fn dialect(args: &Args, settings: &Settings) -> Result<Option<Dialect>> {
-    if let Some(word) = &args.dialect {
-        return Dialect::from_word(word).map(Some);
+fn dialect(args: &Args, url: Option<&str>, settings: &Settings) -> Result<Option<Dialect>> {
+    let said = args.dialect.as_deref().map(Dialect::from_word).transpose()?;
+    if let Some(url) = url {
+        let live = database::dialect(url)?;
+        return match said {
+            Some(said) if said != live => {
+                let error = Error::input(format!("--dialect says {said}, and the database is {live}"));
+                Err(error.hint("leave --dialect out, or --database-url"))
+            }
+            _ => Ok(Some(live)),
+        };
     }
-    if let Some(url) = &args.database_url {
-        return dialect_of(&resolve_url(url)?).map(Some);
+    if said.is_some() || settings.dialect.is_some() {
+        return Ok(said.or(settings.dialect));
     }
-    if settings.dialect.is_some() {
-        return Ok(settings.dialect);
-    }
-    settings.database_url()?.map(|url| dialect_of(&url)).transpose()
-}
-
-/// The error says nothing of the URL: it may hold a password.
-fn dialect_of(url: &str) -> Result<Dialect> {
-    Dialect::of_url(url).ok_or_else(|| {
-        Error::input("the database URL begins with no scheme that we know")
-            .hint("it begins with postgres://, mysql:// or sqlite:")
-    })
+    settings.database_url()?.map(|url| database::dialect(&url)).transpose()
 }
 
 fn layout_help() -> String {

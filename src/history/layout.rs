@@ -187,6 +187,7 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
         migrations: Vec::new(),
         notes,
         unreadable: Vec::new(),
+        live: None,
     };
     let mut aside = BTreeMap::new();
     let mut arguments = BTreeSet::new();

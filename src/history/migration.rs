@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Live;
 use crate::error::Error;
 use crate::sql::{self, Dialect, Statement};
 
@@ -52,6 +53,10 @@ pub struct Migration {
     pub starts_anew: bool,
     /// It only tells what the schema was: it raises no findings.
     pub replayed: bool,
+    /// It is a dump of a schema and no migration: what stands before it is not known, and it is replayed.
+    pub baseline: bool,
+    /// The live database has had it.
+    pub applied: bool,
     /// What is wrong with its version.
     pub irregular: Vec<Irregular>,
     pub statements: Vec<Statement>,
@@ -79,6 +84,8 @@ impl Migration {
             in_transaction: false,
             starts_anew: false,
             replayed: false,
+            baseline: false,
+            applied: false,
             irregular: Vec::new(),
             statements,
         }
@@ -110,6 +117,8 @@ pub struct History {
     pub notes: Vec<String>,
     /// Files and directories that could not be read: the rest was judged without them.
     pub unreadable: Vec<Error>,
+    /// What a live database told, where there is one.
+    pub live: Option<Live>,
 }
 
 impl History {

@@ -22,7 +22,8 @@ pub fn read(stream: impl Read, dialect: Option<Dialect>) -> Result<History> {
         let error = Error::input("nothing came in on standard input");
         return Err(error.hint("look whether the program before the `|` failed"));
     }
-    let mut history = History { dialect, migrations: Vec::new(), notes: Vec::new(), unreadable: Vec::new() };
+    let mut history =
+        History { dialect, migrations: Vec::new(), notes: Vec::new(), unreadable: Vec::new(), live: None };
     let Some(printed) = printed::read(&text) else {
         plain(text, &mut history);
         return Ok(history);

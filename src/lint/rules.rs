@@ -76,6 +76,7 @@ rules! {
     "duplicate-version",
     "missing-version",
     "opaque-statement",
+    "schema-drift",
     "suppression-without-reason",
     "unknown-directive",
     "unreadable-statement",

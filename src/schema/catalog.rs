@@ -32,12 +32,12 @@ pub struct Replacement {
 /// All tables known so far.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     /// The clause that is being replayed.
     at: Birth,
     session: Session,
     /// By key: the folded name with its schema.
-    tables: BTreeMap<Name, Table>,
+    pub(super) tables: BTreeMap<Name, Table>,
     /// The table of each index and of each key's index, both by key. MySQL's names are their table's own.
     indexes: BTreeMap<Name, Name>,
     /// The table of each trigger whose name is all that is needed to drop it.
@@ -48,11 +48,13 @@ pub struct Catalog {
     /// let go of it since.
     users: BTreeMap<Name, BTreeSet<Name>>,
     /// The keys of temporary tables, which the migration's session takes with it.
-    temporary: BTreeSet<Name>,
+    pub(super) temporary: BTreeSet<Name>,
     /// What this migration puts in the place of a table, by that table's key.
     replacements: BTreeMap<Name, Replacement>,
     /// The keys that this migration gave to tables by renaming them.
     renamed: BTreeSet<Name>,
+    /// About how many rows a live database has in each table, by key.
+    sizes: BTreeMap<Name, u64>,
     /// Columns that this migration added, also to tables that the history never told of; table's key and folded name.
     new_columns: BTreeSet<(Name, String)>,
 }
@@ -73,6 +75,7 @@ impl Catalog {
             temporary: BTreeSet::new(),
             replacements: BTreeMap::new(),
             renamed: BTreeSet::new(),
+            sizes: BTreeMap::new(),
             new_columns: BTreeSet::new(),
         }
     }
@@ -100,6 +103,63 @@ impl Catalog {
             };
             self.replacements.insert(self.key(name), Replacement { by_rename, columns });
         }
+    }
+
+    /// Where a live database looks for names when no statement says otherwise.
+    pub fn set_search_path(&mut self, path: Vec<String>) {
+        self.session.with_usual_path(path);
+    }
+
+    /// Adds a table as a live database describes it, in `schema`; a `None` is the only one.
+    pub fn insert(&mut self, schema: Option<&str>, mut table: Table) {
+        let key = Name { schema: schema.map(|schema| self.fold(schema)), name: self.fold(&table.name.name) };
+        table.name.schema = schema.filter(|schema| !self.session.is_usual(schema)).map(str::to_string);
+        let keys = table.constraints.iter().filter(|(_, constraint)| constraint.using_index.is_some());
+        for name in keys.map(|(name, _)| name).chain(table.indexes.keys()) {
+            self.indexes.insert(Name { schema: key.schema.clone(), name: name.clone() }, key.clone());
+        }
+        for name in table.triggers.keys() {
+            self.triggers.insert(name.clone(), key.clone());
+        }
+        for name in table.mentions_mut() {
+            name.schema.take_if(|schema| self.session.is_usual(schema));
+        }
+        for name in table.mentions() {
+            self.users.entry(self.settled_key(name)).or_default().insert(key.clone());
+        }
+        for column in table.columns.values() {
+            if let Some(data_type) = self.data_type_key(&column.data_type) {
+                self.users.entry(data_type).or_default().insert(key.clone());
+            }
+        }
+        self.tables.insert(key, table);
+    }
+
+    /// Adds a type as a live database describes it.
+    pub fn insert_data_type(&mut self, schema: Option<&str>, data_type: DataType) {
+        let schema = schema.map(|schema| self.fold(schema));
+        self.data_types.insert(Name { schema, name: self.fold(&data_type.name.name) }, data_type);
+    }
+
+    /// Adds a sequence as a live database describes it.
+    pub fn insert_sequence(&mut self, schema: Option<&str>, sequence: Sequence) {
+        let key = Name { schema: schema.map(|schema| self.fold(schema)), name: self.fold(&sequence.name.name) };
+        if let Some((table, _)) = &sequence.owned_by {
+            self.users.entry(table.clone()).or_default().insert(key.clone());
+        }
+        self.sequences.insert(key, sequence);
+    }
+
+    /// Takes the sizes of the tables from another catalog of the same database.
+    pub fn set_sizes(&mut self, other: &Self) {
+        let known = other.tables.iter().filter_map(|(key, table)| Some((key.clone(), table.rows?)));
+        self.sizes = other.sizes.clone().into_iter().chain(known).collect();
+    }
+
+    /// About how many rows a table has; `None` without a live database that told.
+    pub fn rows(&self, name: &Name) -> Option<u64> {
+        let known = self.table(name).and_then(|table| table.rows);
+        known.or_else(|| self.sizes.get(&self.key(name)).copied().filter(|_| !self.is_new(name)))
     }
 
     /// Whose schema it is.
@@ -214,7 +274,7 @@ impl Catalog {
     }
 
     /// Under which a table is kept: the folded name in the schema where it is found, or where it would be created.
-    fn key(&self, name: &Name) -> Name {
+    pub(super) fn key(&self, name: &Name) -> Name {
         self.resolve(name, |key| self.tables.contains_key(key))
     }
 

@@ -5,6 +5,7 @@
 
 mod mysql;
 mod postgres;
+mod rows;
 mod sqlite;
 
 use super::Catalog;
@@ -75,6 +76,8 @@ pub struct Effect {
     /// Whether other relations are locked that `locks` cannot name.
     pub others: Answer,
     pub transaction: InTransaction,
+    /// About how many rows the greatest of the tables has, where a live database told.
+    pub rows: Option<u64>,
 }
 
 impl Effect {
@@ -94,6 +97,7 @@ impl Effect {
             scans: Answer::No,
             others: Answer::No,
             transaction: InTransaction::Joins,
+            rows: None,
         }
     }
 
@@ -136,6 +140,7 @@ impl Effect {
         });
         both.transaction = if self.transaction == InTransaction::Joins { other.transaction } else { self.transaction };
         both.others = both.others.max(other.others);
+        both.rows = both.rows.max(other.rows);
         both.rewriting(other.rewrites).scanning(other.scans)
     }
 
@@ -166,16 +171,17 @@ impl Effect {
             Blocks::Writes => "blocks writes",
             Blocks::ReadsAndWrites => "blocks reads and writes",
         };
+        let every_row = |does: &str| rows::every_row(self.rows, does);
         let how_long = match (strongest.blocks, self.rewrites, self.scans) {
-            (Blocks::Nobody, Answer::No, _) => "",
-            (Blocks::Nobody, ..) => " although every row is rewritten",
-            (Blocks::WritesToTouchedRows, ..) => " until the transaction ends",
-            (_, Answer::Yes, _) => " while every row is rewritten",
-            (_, Answer::Unknown(_), _) => " while every row may be rewritten",
-            (_, Answer::No, Answer::Yes) => " while every row is read",
-            (_, Answer::No, Answer::Unknown(_)) => " while every row may be read",
-            (..) if relations.is_empty() => " only for a moment",
-            (..) => " only for a moment, but whoever comes after it queues behind it",
+            (Blocks::Nobody, Answer::No, _) => String::new(),
+            (Blocks::Nobody, ..) => format!(" although {}", every_row("is rewritten")),
+            (Blocks::WritesToTouchedRows, ..) => " until the transaction ends".into(),
+            (_, Answer::Yes, _) => format!(" while {}", every_row("is rewritten")),
+            (_, Answer::Unknown(_), _) => format!(" while {}", every_row("may be rewritten")),
+            (_, Answer::No, Answer::Yes) => format!(" while {}", every_row("is read")),
+            (_, Answer::No, Answer::Unknown(_)) => format!(" while {}", every_row("may be read")),
+            (..) if relations.is_empty() => " only for a moment".into(),
+            (..) => " only for a moment, but whoever comes after it queues behind it".into(),
         };
         Some(format!("{} on {place}: {whom}{how_long}", strongest.mode))
     }
@@ -183,11 +189,14 @@ impl Effect {
 
 /// The effect of `change`; `None` where nothing is known, which is no promise of harmlessness.
 pub fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
-    match before.dialect() {
+    let effect = match before.dialect() {
         Dialect::Postgres => postgres::effect(change, before),
         Dialect::Mysql => mysql::effect(change, before),
         Dialect::Sqlite => sqlite::effect(change, before),
-    }
+    }?;
+    // SQLite locks the database; the rows are the table's all the same.
+    let rows = effect.relations().chain(change.table()).filter_map(|table| before.rows(table)).max();
+    Some(Effect { rows, ..effect })
 }
 
 /// The order in which a statement's actions take effect. PostgreSQL drops before it does anything else and

@@ -1,6 +1,7 @@
 //! What a statement does to the schema, in no dialect's words.
 
 mod parts;
+mod subject;
 mod words;
 
 pub use parts::{

@@ -222,17 +222,28 @@ fn the_dialect_has_to_be_known() {
 }
 
 #[test]
-fn a_database_url_tells_the_dialect_and_is_never_shown() {
-    let url = "mysql://me:secret@localhost/shop";
-    assert!(run(&[RENAME], &["lint", "--database-url", url]).contains("ALGORITHM=INSTANT"));
+fn a_database_url_is_read_and_never_shown() {
+    // Nobody listens on this port.
+    let url = "mysql://me:secret@127.0.0.1:1/shop";
+    insta::assert_snapshot!(run(&[RENAME], &["lint", "--database-url", url]), @r#"
+    exit code: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: no connection to MySQL at 127.0.0.1:1, database `shop`, as `me`
+      cause: Connection refused (os error 111)
+    hint: check host and port, and that the server is running and listens there
+    "#);
     let settings = ("lockkeeper.toml", "database-url = \"sqlite:shop.db\"\n");
-    assert!(run(&[RENAME, settings], &["lint"]).contains("the write lock"));
+    assert!(run(&[RENAME, settings], &["lint"]).contains("the write lock"), "the settings only tell the dialect");
+    let contrary = run(&[RENAME], &["lint", "--dialect", "sqlite", "--database-url", url]);
+    assert!(contrary.contains("error: --dialect says sqlite, and the database is mysql"), "{contrary}");
     insta::assert_snapshot!(run(&[RENAME], &["lint", "--database-url", "oracle://me:secret@localhost/shop"]), @r#"
     exit code: 2
     ----- stdout -----
     ----- stderr -----
-    error: the database URL begins with no scheme that we know
-    hint: it begins with postgres://, mysql:// or sqlite:
+    error: the database URL `oracle://me:***@localhost/shop` cannot be read: it names no database that lockkeeper knows
+    hint: postgres://user:password@host/database, mysql://user:password@host/database, or sqlite:path/to/file.db
+    hint: in a user or password, `/`, `?`, `#`, `@` and `%` are written %2F, %3F, %23, %40 and %25
     "#);
     insta::assert_snapshot!(run(&[RENAME], &["lint", "--database-url", "env:NOBODY_SET_THIS"]), @r#"
     exit code: 2
@@ -327,6 +338,7 @@ fn rules_are_listed() {
     duplicate-version            deny  Two migrations with the same version
     missing-version              warn  A number that no migration has
     opaque-statement             note  A statement whose effect is decided when it runs
+    schema-drift                 warn  The database is not what the migrations made of it
     suppression-without-reason   warn  A suppression that gives no reason
     unknown-directive            warn  A comment to Lockkeeper that it does not understand
     unreadable-statement         deny  A statement that could not be read

@@ -1,6 +1,7 @@
 //! What a runner asks of a database, on real ones: a file per engine.
 
 mod connect;
+mod live;
 mod mariadb;
 mod postgres;
 mod sqlite;

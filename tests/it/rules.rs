@@ -1,17 +1,19 @@
 //! Every rule's page is its test: what stands under Bad has to yield the rule, what stands under Good must not.
 //!
 //! A fence says `sql`, then the dialects that it is for (without any: those of the page), then `bad` (under
-//! Cases) or `before` (an earlier migration of the next block), and the file's name where a rule is about names.
+//! Cases), `before` (an earlier migration of the next block) or `live` (the database of the next block), and the file's name where a rule is about names.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use lockkeeper::history::{History, Irregular, Migration, layout};
+use lockkeeper::history::live::{Applied, Versions};
+use lockkeeper::history::{History, Irregular, Live, Migration, layout};
 use lockkeeper::lint::page::Page;
 use lockkeeper::lint::{Outcome, lint, rules};
 use lockkeeper::report::text;
+use lockkeeper::schema::Catalog;
 use lockkeeper::settings::Settings;
-use lockkeeper::sql::Dialect;
+use lockkeeper::sql::{self, Dialect};
 
 #[test]
 fn every_page_holds() {
@@ -86,6 +88,7 @@ struct Block {
     dialects: Vec<Dialect>,
     bad: bool,
     before: Vec<File>,
+    live: Option<String>,
     file: File,
 }
 
@@ -101,8 +104,23 @@ const FILE: &str = "migration.sql";
 
 fn judge(block: &Block, dialect: Dialect) -> (History, Outcome) {
     let history = if block.file.name.is_some() { from_directory(block, dialect) } else { from_text(block, dialect) };
+    let mut history = history;
+    if let Some(live) = &block.live {
+        live_beside(&mut history, live);
+    }
     let outcome = lint(&history, &Settings::default()).unwrap();
     (history, outcome)
+}
+
+/// A live database that has had all migrations, and is what `sql` makes of it.
+fn live_beside(history: &mut History, sql: &str) {
+    let mut catalog = Catalog::new(history.dialect);
+    let clauses = sql::read(sql, history.dialect).into_iter().flat_map(|statement| statement.parsed.unwrap());
+    clauses.for_each(|clause| catalog.apply(&clause));
+    let versions = Versions::First(history.migrations.len());
+    let applied = Some(Applied { table: "migrations".into(), versions });
+    let (tool_tables, untold) = (Vec::new(), Vec::new());
+    history.set_live(Live { server: "a server".into(), catalog, applied, tool_tables, untold });
 }
 
 fn from_text(block: &Block, dialect: Dialect) -> History {
@@ -111,7 +129,7 @@ fn from_text(block: &Block, dialect: Dialect) -> History {
         .chain([(FILE.to_string(), &block.file)])
         .map(|(path, file)| Migration::new(path, file.sql.as_str(), dialect))
         .collect();
-    History { dialect, migrations, notes: Vec::new(), unreadable: Vec::new() }
+    History { dialect, migrations, notes: Vec::new(), unreadable: Vec::new(), live: None }
 }
 
 /// What a tool makes of files with these names.
@@ -136,7 +154,7 @@ fn from_directory(block: &Block, dialect: Dialect) -> History {
 
 fn blocks(page: &Page) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let mut before = Vec::new();
+    let (mut before, mut live) = (Vec::new(), None);
     let mut section = "";
     let text = fs::read_to_string(format!("{PAGES}/{}.md", page.id)).unwrap();
     let mut lines = text.lines().enumerate();
@@ -150,14 +168,19 @@ fn blocks(page: &Page) -> Vec<Block> {
             .map(|line| format!("{line}\n"))
             .collect();
         let mut dialects = Vec::new();
-        let (mut bad, mut is_before, mut name) = (section == "Bad", false, None);
+        let (mut bad, mut is_before, mut is_live, mut name) = (section == "Bad", false, false, None);
         for word in words.split_whitespace() {
             match word {
                 "bad" => bad = true,
                 "before" => is_before = true,
+                "live" => is_live = true,
                 word if word.ends_with(".sql") => name = Some(word.to_string()),
                 word => dialects.push(Dialect::from_word(word).unwrap()),
             }
+        }
+        if is_live {
+            live = Some(sql);
+            continue;
         }
         let file = File { name, sql };
         if is_before {
@@ -167,7 +190,8 @@ fn blocks(page: &Page) -> Vec<Block> {
         if dialects.is_empty() {
             dialects.clone_from(&page.dialects);
         }
-        blocks.push(Block { line: number + 1, dialects, bad, before: std::mem::take(&mut before), file });
+        let before = std::mem::take(&mut before);
+        blocks.push(Block { line: number + 1, dialects, bad, before, live: live.take(), file });
     }
     blocks
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("colored", &["report", "cli"]),
-    ("indexmap", &["schema/catalog"]),
+    ("indexmap", &["schema"]),
     ("indicatif", &["report/progress"]),
     ("miette", &["report/text", "cli"]),
     ("nix", &["database/temporary", "cli"]),

@@ -52,7 +52,7 @@ impl Catalog {
         let key = match change {
             Change::DropIndex { table: None, name, .. } => self.indexes.get(&self.index_key(name)).cloned(),
             Change::DropTrigger { table: None, name, .. } => self.triggers.remove(&self.fold(name)),
-            _ => of_table(change).map(|name| self.key(name)),
+            _ => change.table().map(|name| self.key(name)),
         };
         let Some(key) = key else { return };
         if let Change::AddColumn { column, .. } = change {
@@ -93,6 +93,8 @@ impl Catalog {
         }
         let mut table = Table::new(name.clone(), Kind::Table, self.at.clone());
         table.partitioned = *partitioned;
+        // Only PostgreSQL has tables without columns; elsewhere they come from what is not told, such as a module.
+        table.columns_known = !columns.is_empty() || !columns_from.is_empty() || self.dialect == Dialect::Postgres;
         for from in columns_from {
             self.take_columns(&key, &mut table, from);
         }
@@ -374,30 +376,5 @@ fn is_inherited(change: &Change) -> bool {
             matches!(constraint.kind, ConstraintKind::Check { .. } | ConstraintKind::NotNull { .. })
         }
         _ => false,
-    }
-}
-
-/// The table whose inside a change alters.
-fn of_table(change: &Change) -> Option<&Name> {
-    match change {
-        Change::AddColumn { table, .. }
-        | Change::DropColumn { table, .. }
-        | Change::RenameColumn { table, .. }
-        | Change::ChangeType { table, .. }
-        | Change::SetNotNull { table, .. }
-        | Change::DropNotNull { table, .. }
-        | Change::SetDefault { table, .. }
-        | Change::DropDefault { table, .. }
-        | Change::AlterColumn { table, .. }
-        | Change::AlterTable { table, .. }
-        | Change::AddConstraint { table, .. }
-        | Change::DropConstraint { table, .. }
-        | Change::ValidateConstraint { table, .. }
-        | Change::CreateIndex { table, .. }
-        | Change::DropIndex { table: Some(table), .. }
-        | Change::CreateTrigger { table, .. }
-        | Change::DropTrigger { table: Some(table), .. }
-        | Change::CreatePolicy { table, .. } => Some(table),
-        _ => None,
     }
 }

@@ -20,7 +20,8 @@ pub(super) fn constraint(
                 ConstraintKind::Unique { columns } => (columns.join("_"), "key"),
                 ConstraintKind::PrimaryKey { .. } => (String::new(), "pkey"),
                 ConstraintKind::NotNull { column } => (column.clone(), "not_null"),
-                ConstraintKind::Exclude => (String::new(), "excl"),
+                // After its expressions, which are not told.
+                ConstraintKind::Exclude => return None,
             };
             postgres(of, &columns, label, is_taken)
         }

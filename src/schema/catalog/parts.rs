@@ -173,16 +173,15 @@ impl Catalog {
 
     /// MySQL wants an index that begins with the foreign key's columns, and makes one where there is none.
     fn index_for_foreign_key(&mut self, key: &Name, table: &mut Table, name: Option<&str>, columns: &[String]) {
-        let leads = |known: &[String]| {
-            known.len() >= columns.len() && known.iter().zip(columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
-        };
-        if leads(table.primary_key()) || table.indexes.values().any(|index| leads(&index.columns)) {
+        let mut written = table.indexes.iter().filter(|(name, _)| !table.generated_indexes.contains(*name));
+        if leads(columns, table.primary_key()) || written.any(|(_, index)| leads(columns, &index.columns)) {
             return;
         }
         let generated = format!("{}_ibfk_", key.name);
         let name = name.filter(|name| !name.to_ascii_lowercase().starts_with(&generated)).map(str::to_string);
         let columns = columns.to_vec();
         self.add_index(key, table, Index { name, columns, unique: false, method: None, predicate: None, plain: true });
+        table.generated_indexes.extend(table.indexes.last().map(|(name, _)| name.clone()));
     }
 
     fn demand_not_null(&self, table: &mut Table, kind: &ConstraintKind) {
@@ -223,6 +222,14 @@ impl Catalog {
         index.name = Some(name);
         if self.dialect != Dialect::Mysql {
             self.indexes.insert(Name { schema: key.schema.clone(), name: folded.clone() }, key.clone());
+        }
+        if !table.generated_indexes.is_empty() && index.plain {
+            let served = |name: &String| table.indexes.get(name).is_some_and(|it| leads(&it.columns, &index.columns));
+            let served: Vec<String> = table.generated_indexes.iter().filter(|name| served(name)).cloned().collect();
+            for name in served {
+                table.generated_indexes.remove(&name);
+                table.indexes.shift_remove(&name);
+            }
         }
         table.indexes.insert(folded, Born { part: index, at: self.at.clone() });
     }
@@ -320,6 +327,11 @@ impl Catalog {
             }
         }
     }
+}
+
+/// Whether an index on `indexed` finds rows by `columns`.
+fn leads(columns: &[String], indexed: &[String]) -> bool {
+    indexed.len() >= columns.len() && indexed.iter().zip(columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
 }
 
 /// The server builds an index for it.

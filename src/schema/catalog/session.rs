@@ -53,6 +53,12 @@ impl Session {
         }
     }
 
+    /// The database's own search path, which holds where no statement sets another.
+    pub(super) fn with_usual_path(&mut self, path: Vec<String>) {
+        self.usual_path = path;
+        self.resolve_path();
+    }
+
     /// The session of the next migration.
     pub(super) fn next(&mut self, in_transaction: bool) {
         self.settings.clear();
@@ -103,12 +109,11 @@ impl Session {
     /// What a change does to the session.
     pub(super) fn apply(&mut self, change: &Change) {
         match change {
+            // Inside of another it only warns, and the other goes on (PostgreSQL), or it fails (SQLite).
+            Change::Begin if self.dialect != Dialect::Mysql && self.in_transaction() => {}
             Change::Begin => {
-                // Inside the runner's it only warns, and the runner's goes on (PostgreSQL), or fails (SQLite).
-                if self.dialect == Dialect::Mysql || self.transaction == Transaction::None {
-                    self.end();
-                    self.transaction = Transaction::Explicit;
-                }
+                self.end();
+                self.transaction = Transaction::Explicit;
             }
             Change::Commit | Change::Rollback => self.end(),
             Change::Savepoint { name } => {

@@ -59,6 +59,8 @@ pub struct Table {
     pub parts_known: bool,
     /// Indexes whose build failed or has not ended, by folded name; only a live database tells.
     pub invalid_indexes: BTreeSet<String>,
+    /// Indexes that MySQL has made for a foreign key, by folded name: it drops them when another one serves.
+    pub generated_indexes: BTreeSet<String>,
     pub triggers: BTreeMap<String, Birth>,
     pub policies: BTreeMap<String, Birth>,
     /// Row-level security is switched on.
@@ -89,6 +91,7 @@ impl Table {
             indexes: IndexMap::new(),
             parts_known: true,
             invalid_indexes: BTreeSet::new(),
+            generated_indexes: BTreeSet::new(),
             triggers: BTreeMap::new(),
             policies: BTreeMap::new(),
             row_security: false,

@@ -136,7 +136,7 @@ fn history(text: &str) {
         .enumerate()
         .map(|(index, text)| Migration::new(format!("{index}.sql"), text, dialect))
         .collect();
-    report(&History { dialect, migrations, notes: Vec::new(), unreadable: Vec::new() });
+    report(&History { dialect, migrations, notes: Vec::new(), unreadable: Vec::new(), live: None });
 }
 
 /// Judges and prints in every format.
