@@ -155,11 +155,14 @@ impl Judge<'_> {
                     let before = self.findings.len();
                     for clause in in_order(clauses, catalog.dialect()) {
                         let effect = effect(&clause.change, catalog);
-                        let look =
-                            Look { change: &clause.change, before: catalog, effect: effect.as_ref(), held: &held };
-                        self.clause(index, clause, &look, phase);
+                        let rebuilt = catalog.rebuilt(clause);
+                        for clause in rebuilt.as_deref().unwrap_or(std::slice::from_ref(clause)) {
+                            let look =
+                                Look { change: &clause.change, before: catalog, effect: effect.as_ref(), held: &held };
+                            self.clause(index, clause, &look, phase);
+                            kinds.extend(unjudged::kind(clause, clauses, catalog));
+                        }
                         effects.extend(effect);
-                        kinds.extend(unjudged::kind(clause, clauses, catalog));
                         catalog.apply(clause);
                     }
                     self.outcome.unjudged += usize::from(!kinds.is_empty());

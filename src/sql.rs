@@ -14,7 +14,7 @@ pub mod statement;
 
 pub use change::{
     Assignment, Change, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated, Index,
-    Name, Object,
+    Name, Object, Query,
 };
 pub use dialect::Dialect;
 pub use repeat::{Unrepeatable, unrepeatable};

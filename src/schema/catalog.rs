@@ -8,26 +8,19 @@ mod dependents;
 mod names;
 mod object;
 mod parts;
+mod rebuild;
 mod session;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sql::{Change, Column, ConstraintKind, Dialect, Index, Name};
+use crate::sql::{Change, Clause, Column, ConstraintKind, Dialect, Index, Name};
 
 pub use object::{DataType, DataTypeKind, Sequence};
+pub use rebuild::Rebuild;
 pub use session::{Session, Transaction};
 pub(crate) use table::mentions;
 pub use table::{Birth, Born, Kind, Table};
-
-/// What a migration puts in the place of a table that it drops or renames.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replacement {
-    /// Another table gets the name, with the rows that the migration has copied into it; otherwise an empty
-    /// table is created under it.
-    pub by_rename: bool,
-    columns: Vec<String>,
-}
 
 /// All tables known so far.
 #[derive(Debug, Clone)]
@@ -50,7 +43,7 @@ pub struct Catalog {
     /// The keys of temporary tables, which the migration's session takes with it.
     pub(super) temporary: BTreeSet<Name>,
     /// What this migration puts in the place of a table, by that table's key.
-    replacements: BTreeMap<Name, Replacement>,
+    rebuilds: BTreeMap<Name, Rebuild>,
     /// The keys that this migration gave to tables by renaming them.
     renamed: BTreeSet<Name>,
     /// About how many rows a live database has in each table, by key.
@@ -73,7 +66,7 @@ impl Catalog {
             sequences: BTreeMap::new(),
             users: BTreeMap::new(),
             temporary: BTreeSet::new(),
-            replacements: BTreeMap::new(),
+            rebuilds: BTreeMap::new(),
             renamed: BTreeSet::new(),
             sizes: BTreeMap::new(),
             new_columns: BTreeSet::new(),
@@ -88,21 +81,9 @@ impl Catalog {
             self.forget_table(&key, false);
         }
         self.session.next(in_transaction);
-        self.replacements.clear();
         self.renamed.clear();
         self.new_columns.clear();
-        for change in changes {
-            let (name, by_rename, columns) = match change {
-                Change::CreateTable { table, columns, .. } => (table, false, names(columns)),
-                Change::RenameTable { table, to } => {
-                    let created = self.replacements.get(&self.key(table)).map(|created| created.columns.clone());
-                    let known = || self.table(table).map(|known| names(known.columns.values().map(|born| &born.part)));
-                    (to, true, created.or_else(known).unwrap_or_default())
-                }
-                _ => continue,
-            };
-            self.replacements.insert(self.key(name), Replacement { by_rename, columns });
-        }
+        self.rebuilds = rebuild::find(self, changes);
     }
 
     /// Where a live database looks for names when no statement says otherwise.
@@ -220,16 +201,17 @@ impl Catalog {
     }
 
     /// What the migration that is being read puts in this table's place.
-    pub fn replacement(&self, name: &Name) -> Option<&Replacement> {
-        self.replacements.get(&self.key(name))
+    pub fn rebuild(&self, name: &Name) -> Option<&Rebuild> {
+        self.rebuilds.get(&self.key(name))
     }
 
-    /// The columns that the table has and its replacement lacks; `None` if the history does not tell.
-    pub fn lost_columns(&self, name: &Name, replacement: &Replacement) -> Option<Vec<&str>> {
-        let columns = &self.table(name)?.columns;
-        let is_lost = |column: &&Born<Column>| !replacement.columns.iter().any(|kept| self.same(kept, &column.name));
-        let lost = columns.values().filter(is_lost).map(|column| column.name.as_str()).collect();
-        (!columns.is_empty() && !replacement.columns.is_empty()).then_some(lost)
+    /// What a table's rebuild changes about it, in the words of ALTER TABLE, if this clause is the one that takes the
+    /// old table away. `None` also where the rows are not copied or the history does not tell of all columns.
+    pub fn rebuilt(&self, clause: &Clause) -> Option<Vec<Clause>> {
+        let (Change::DropTable { table, .. } | Change::RenameTable { table, .. }) = &clause.change else { return None };
+        let old = self.table(table).filter(|_| !self.is_new(table))?;
+        let changes = self.rebuild(table)?.differences(self, old)?;
+        Some(changes.into_iter().map(|change| Clause { change, ..clause.clone() }).collect())
     }
 
     /// No two rows have the same value in this column. Of a table that the history never told of, `id` is taken
@@ -315,8 +297,4 @@ fn fold(dialect: Dialect, name: &str) -> String {
         Dialect::Postgres => name.to_string(),
         Dialect::Mysql | Dialect::Sqlite => name.to_ascii_lowercase(),
     }
-}
-
-fn names<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Vec<String> {
-    columns.into_iter().map(|column| column.name.clone()).collect()
 }

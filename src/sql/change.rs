@@ -5,7 +5,8 @@ mod subject;
 mod words;
 
 pub use parts::{
-    Assignment, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated, Index, Name, Object,
+    Assignment, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated, Index, Name,
+    Object, Query,
 };
 
 /// What one clause of a statement does. A statement with several actions is several changes.
@@ -277,8 +278,8 @@ pub enum Change {
         table: Name,
         /// Without any, all of the table's in their order.
         columns: Vec<String>,
-        /// The rows come from a query, not from the statement's text.
-        query: bool,
+        /// Where the rows come from, if not from the statement's text.
+        query: Option<Query>,
         /// The columns that `ON CONFLICT` names; `Some` and empty for ON DUPLICATE KEY, REPLACE and `ON CONFLICT`
         /// without columns; `None` where a conflict is an error.
         on_conflict: Option<Vec<String>>,

@@ -1,5 +1,6 @@
 //! The catalog: what a history leaves behind, by names, types, keys and what hangs on what.
 
+mod rebuild;
 mod session;
 
 use lockkeeper::schema::Catalog;

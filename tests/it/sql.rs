@@ -29,6 +29,7 @@ fn terse(change: &Change) -> String {
         "method",
         "predicate",
         "on_conflict",
+        "query",
         "value",
         "algorithm",
         "lock",

@@ -1,24 +1,31 @@
 use super::{Hit, Look};
 use crate::sql::Change;
 
+/// Of a rebuild whose columns are known, drop-column and its like say what it does.
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let Change::DropTable { table, .. } = change else { return None };
     if before.is_new(table) || before.is_renamed(table) {
         return None;
     }
-    let help = "release a version that does not use it, then drop it in a contract phase, when no process of the old \
-                one is left";
-    let rebuilt = before.replacement(table).filter(|replacement| replacement.by_rename);
-    let message = match rebuilt.and_then(|replacement| before.lost_columns(table, replacement)) {
-        Some(lost) if lost.is_empty() => return None,
-        Some(lost) => format!(
-            "`{table}` is rebuilt without `{}`: every query of the running version that names it fails",
-            lost.join("`, `")
+    Some(match before.rebuild(table) {
+        Some(rebuild) if rebuild.copies_rows => Hit::new(
+            format!(
+                "`{table}` is rebuilt, and the migrations read do not tell all its columns: every query of the running \
+                 version that names one that is left out fails"
+            ),
+            "lint it together with the migrations that made the table",
         ),
-        None => format!(
-            "`{table}` is dropped: every query of the running version that names it fails, and its rows are gone"
+        Some(_) => Hit::new(
+            format!("`{table}` is dropped and made anew: its rows are gone"),
+            "copy them into the new table before the old one is dropped: `INSERT INTO ... SELECT`",
         ),
-    };
-    Some(Hit::new(message, help))
+        None => Hit::new(
+            format!(
+                "`{table}` is dropped: every query of the running version that names it fails, and its rows are gone"
+            ),
+            "release a version that does not use it, then drop it in a contract phase, when no process of the old one \
+             is left",
+        ),
+    })
 }

@@ -1,28 +1,31 @@
 use super::{Hit, Look};
 use crate::sql::Change;
 
+/// Of a rebuild whose columns are known, drop-column and its like say what it does.
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let Change::RenameTable { table, to } = change else { return None };
     if before.is_new(table) || before.is_renamed(table) {
         return None;
     }
-    let replaced = before.replacement(table);
-    match replaced.and_then(|replacement| before.lost_columns(table, replacement)) {
-        Some(lost) if lost.is_empty() => None,
-        Some(lost) => Some(Hit::new(
+    Some(match before.rebuild(table) {
+        Some(rebuild) if rebuild.copies_rows => Hit::new(
             format!(
-                "`{table}` is rebuilt without `{}`: every query of the running version that names it fails",
-                lost.join("`, `")
+                "`{table}` is rebuilt, and the migrations read do not tell all its columns: every query of the running \
+                 version that names one that is left out fails"
             ),
-            "keep the column until no process of the running version is left",
-        )),
-        None => Some(Hit::new(
+            "lint it together with the migrations that made the table",
+        ),
+        Some(_) => Hit::new(
+            format!("`{table}` becomes `{to}`, and the table that takes its name has none of its rows"),
+            format!("copy them from `{to}`: `INSERT INTO ... SELECT`"),
+        ),
+        None => Hit::new(
             format!("`{table}` becomes `{to}`: every query of the running version that names `{table}` fails"),
             format!(
                 "keep the name, or create `{to}` beside it, keep both in step with triggers, and drop `{table}` in a \
                  contract phase"
             ),
-        )),
-    }
+        ),
+    })
 }

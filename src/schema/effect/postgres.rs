@@ -149,7 +149,7 @@ fn on_table(change: &Change, before: &Catalog) -> Option<Effect> {
         Change::CreatePolicy { table, .. } => AccessExclusive.on(table),
         Change::Insert { table, query, .. } => {
             let effect = RowExclusive.on(table);
-            if *query { effect.scanning(QUERY) } else { effect }
+            if query.is_some() { effect.scanning(QUERY) } else { effect }
         }
         Change::Update { table, filter, .. } | Change::Delete { table, filter, .. } => {
             let is_delete = matches!(change, Change::Delete { .. });

@@ -176,6 +176,15 @@ pub enum ColumnAction {
     Other(String),
 }
 
+/// The query that an INSERT takes its rows from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Query {
+    /// The tables and views that it names.
+    pub reads: Vec<Name>,
+    /// What it selects, in order: plain columns by name, all else by its source text. Empty where that is not known.
+    pub selects: Vec<String>,
+}
+
 /// `column = expression` of an UPDATE; the expression as source text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {

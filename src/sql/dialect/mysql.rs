@@ -7,7 +7,7 @@ mod session;
 
 use super::tokens::{self, Statement};
 use crate::sql::Dialect;
-use crate::sql::change::Change;
+use crate::sql::change::{Change, Query};
 use crate::sql::split::Piece;
 use crate::sql::statement::{Clause, Unread};
 use body::Body;
@@ -188,5 +188,10 @@ fn load(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
     let table = cursor.need_name("a table")?;
     cursor.until(&["(", "SET"]);
     let columns = tokens::inserted_columns(cursor);
-    Ok(statement.whole(Change::Insert { table, columns, query: true, on_conflict: replaces.then(Vec::new) }))
+    Ok(statement.whole(Change::Insert {
+        table,
+        columns,
+        query: Some(Query::default()),
+        on_conflict: replaces.then(Vec::new),
+    }))
 }

@@ -6,7 +6,7 @@ use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode, SetColumn};
 
 use super::{Source, table};
-use crate::sql::change::{Assignment, Change, Name};
+use crate::sql::change::{Assignment, Change, Name, Query};
 use crate::sql::dialect::filter;
 use crate::sql::statement::Clause;
 
@@ -113,8 +113,10 @@ pub(super) fn delete(source: &Source<'_>, it: &ast::Delete) -> Option<Change> {
 pub(super) fn insert(source: &Source<'_>, it: &ast::Insert) -> Option<Change> {
     let targets = it.column_target_list().into_iter().flat_map(|list| list.column_targets());
     let query = match it.insert_source() {
-        Some(ast::InsertSource::SelectVariant(it)) => !matches!(it, ast::SelectVariant::Values(_)),
-        _ => false,
+        Some(ast::InsertSource::SelectVariant(it)) if !matches!(it, ast::SelectVariant::Values(_)) => {
+            Some(Query { reads: reads(source, it.syntax()), selects: Vec::new() })
+        }
+        _ => None,
     };
     Some(Change::Insert {
         table: source.name(it.relation_name_ref()?.syntax()),
@@ -161,7 +163,7 @@ pub(super) fn merge(source: &Source<'_>, it: &ast::Merge) -> Option<Vec<Clause>>
             ast::MergeAction::MergeInsert(it) => {
                 let targets = it.column_target_list().into_iter().flat_map(|list| list.column_targets());
                 let columns = targets.filter_map(|it| it.name()).map(|it| source.identifier(it.syntax())).collect();
-                Change::Insert { table, columns, query: true, on_conflict: None }
+                Change::Insert { table, columns, query: Some(Query::default()), on_conflict: None }
             }
             ast::MergeAction::MergeDoNothing(_) => Change::Other { kind: "MERGE DO NOTHING".into() },
         };
@@ -177,7 +179,7 @@ pub(super) fn copy(source: &Source<'_>, it: &ast::Copy) -> Option<Change> {
     };
     let columns = table.column_ref_list().map(|list| table::columns_in(source, list.syntax())).unwrap_or_default();
     let table = source.name(table.table_name_ref()?.syntax());
-    Some(Change::Insert { table, columns, query: false, on_conflict: None })
+    Some(Change::Insert { table, columns, query: None, on_conflict: None })
 }
 
 /// The tables and views that a query names, each once; what WITH names is neither.

@@ -3,8 +3,8 @@
 use super::Statement;
 use super::tables::{self, Reference};
 use crate::sql::Dialect;
-use crate::sql::change::{Assignment, Change, Name};
-use crate::sql::dialect::cursor::Cursor;
+use crate::sql::change::{Assignment, Change, Name, Query};
+use crate::sql::dialect::cursor::{self, Cursor};
 use crate::sql::dialect::filter::{self, text_of};
 use crate::sql::dialect::sqlparser;
 use crate::sql::lexer::Token;
@@ -76,7 +76,7 @@ fn insert(cursor: &mut Cursor<'_>, overlooks: bool) -> Result<Change, Unread> {
     }
     let query_in_parentheses = ["( SELECT", "( WITH", "( (", "( TABLE"].iter().any(|words| cursor.at(words));
     let mut columns = if query_in_parentheses || cursor.at("SET") { Vec::new() } else { columns(cursor) };
-    let query = ["SELECT", "WITH", "TABLE", "("].contains(&cursor.peek().as_str());
+    let query = ["SELECT", "WITH", "TABLE", "("].contains(&cursor.peek().as_str()).then(|| query(cursor));
     if cursor.eat("SET") {
         let assigned = cursor.until(&["ON DUPLICATE KEY", "RETURNING", "AS"]);
         for mut part in cursor.within(assigned).comma_separated() {
@@ -90,6 +90,34 @@ fn insert(cursor: &mut Cursor<'_>, overlooks: bool) -> Result<Change, Unread> {
         (overlooks || cursor.at("ON DUPLICATE KEY")).then(Vec::new)
     };
     Ok(Change::Insert { table, columns, query, on_conflict })
+}
+
+/// The query ahead. A set operation selects what its first part selects.
+fn query(cursor: &Cursor<'_>) -> Query {
+    let mut ahead = cursor.clone();
+    let all = ahead.until(&["ON DUPLICATE KEY", "ON CONFLICT", "RETURNING"]);
+    let mut query = cursor.within(all);
+    let reads = tables::read_by(&query);
+    while let Some(inner) = query.clone().group() {
+        query = query.within(inner);
+    }
+    if !query.eat("SELECT") {
+        return Query { reads, selects: Vec::new() };
+    }
+    let _ = query.eat("ALL") || query.eat("DISTINCT");
+    let listed = query.until(&["FROM"]);
+    let selected = |mut item: Cursor<'_>| {
+        let all = item.until(&["AS"]);
+        let mut column = item.within(all);
+        let mut name = column.identifier();
+        while column.eat(".") {
+            name = column.identifier();
+        }
+        let alone = column.tokens.is_empty() || column.tokens.len() == 1 && cursor::is_name(&column.tokens[0]);
+        name.filter(|_| alone).or_else(|| text_of(item.source, all)).unwrap_or_default()
+    };
+    let selects = query.within(listed).comma_separated().into_iter().map(selected).collect();
+    Query { reads, selects }
 }
 
 /// The columns in the parentheses ahead, if there are any.

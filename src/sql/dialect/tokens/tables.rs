@@ -1,7 +1,9 @@
 //! The tables that a query or a join names.
 
+use std::collections::BTreeSet;
+
 use crate::sql::change::Name;
-use crate::sql::dialect::cursor::{Cursor, is_name};
+use crate::sql::dialect::cursor::{Cursor, is_name, unquote};
 use crate::sql::lexer::{Kind, Token};
 
 /// A table where a query reads it.
@@ -14,13 +16,9 @@ pub(super) struct Reference {
 
 /// The tables and views that a query names, each once, in order; not the names that its WITH gives.
 pub(super) fn read_by(cursor: &Cursor<'_>) -> Vec<Name> {
-    let mut names: Vec<Name> = Vec::new();
-    for reference in references(cursor, false) {
-        if !names.contains(&reference.name) {
-            names.push(reference.name);
-        }
-    }
-    names
+    let mut seen = BTreeSet::new();
+    let names = references(cursor, false).into_iter().map(|reference| reference.name);
+    names.filter(|name| seen.insert(name.clone())).collect()
 }
 
 /// The tables of `a JOIN b ON ..., c AS d`.
@@ -43,7 +41,7 @@ fn references(cursor: &Cursor<'_>, from: bool) -> Vec<Reference> {
     let mut level = Level { query: true, from, inner: !from };
     let mut outer = Vec::new();
     let mut found: Vec<Reference> = Vec::new();
-    let mut named_by_with: Vec<String> = Vec::new();
+    let mut named_by_with = BTreeSet::new();
     let mut table_follows = from;
     let mut before: Option<&Token> = None;
     while let Some(token) = cursor.tokens.first() {
@@ -78,8 +76,7 @@ fn references(cursor: &Cursor<'_>, from: bool) -> Vec<Reference> {
         before = Some(token);
     }
     found.retain(|reference| {
-        let defined = |name: &String| name.eq_ignore_ascii_case(&reference.name.name);
-        reference.name.schema.is_some() || !named_by_with.iter().any(defined)
+        reference.name.schema.is_some() || !named_by_with.contains(&reference.name.name.to_ascii_lowercase())
     });
     found
 }
@@ -113,7 +110,7 @@ fn common_table(token: &Token, behind: &Cursor<'_>) -> Option<String> {
         let _ = ahead.eat("MATERIALIZED") || ahead.eat("NOT MATERIALIZED");
         ahead.at("( SELECT") || ahead.at("( WITH") || ahead.at("( VALUES")
     };
-    materialized.then(|| crate::sql::dialect::unquote(token.text(behind.source)))
+    materialized.then(|| unquote(token.text(behind.source)).to_ascii_lowercase())
 }
 
 /// Words behind a table that are no alias of it.
