@@ -209,6 +209,11 @@ impl Judge<'_> {
                 format!("version {version} is also that of `{path}`: only one of the two will run, or neither"),
                 "give this migration a version of its own, greater than all that have been released".into(),
             ),
+            Irregular::Late { path } => (
+                "out-of-order-version",
+                format!("version {version} is new, and `{path}` with a greater one was there already"),
+                "give this migration a version greater than all that are there".into(),
+            ),
             Irregular::Missing { first, last } => (
                 "missing-version",
                 match first == last {

@@ -373,6 +373,7 @@ fn read_sequence(sequence: Sequence, history: &mut History, aside: &mut BTreeMap
     let mut irregular = if tool.unique { version::irregular(&units, &directory) } else { BTreeMap::new() };
     let migrations = in_order(&units, |unit| migration(unit, &directory, history.dialect));
     for (index, mut migration) in migrations.into_iter().enumerate() {
+        migration.counted = tool.unique && migration.version.is_some();
         migration.irregular = irregular.remove(&index).unwrap_or_default();
         history.migrations.push(migration);
     }

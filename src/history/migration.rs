@@ -49,6 +49,8 @@ pub struct Migration {
     pub phase: Option<Phase>,
     /// Its runner executes the file in one transaction.
     pub in_transaction: bool,
+    /// Its tool expects every new version to be greater than all that it has run.
+    pub counted: bool,
     /// It begins a sequence of its own: what stands before it says nothing about its database.
     pub starts_anew: bool,
     /// It only tells what the schema was: it raises no findings.
@@ -82,6 +84,7 @@ impl Migration {
             version: None,
             phase: None,
             in_transaction: false,
+            counted: false,
             starts_anew: false,
             replayed: false,
             baseline: false,
@@ -104,6 +107,8 @@ impl Migration {
 pub enum Irregular {
     /// The migration at this path has the same.
     Duplicate { path: String },
+    /// It is new, and the migration at this path, which comes after it, is not.
+    Late { path: String },
     /// No migration has the versions from `first` to `last`, which would come right before it.
     Missing { first: u64, last: u64 },
 }

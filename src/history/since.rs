@@ -4,7 +4,7 @@
 
 mod git;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -122,6 +122,9 @@ fn since_revision(history: &mut History, word: &str) -> Result<()> {
             .push(format!("judged: what is new or changed since `{word}` (where this branch left it: {short})"));
         history.notes.extend(changes.notes(&repository));
         mark(history, indexes, &repository, &base, &changes);
+        let new: BTreeSet<usize> =
+            indexes.iter().copied().filter(|index| changes.is_new(history.migrations[*index].file())).collect();
+        mark_late(&mut history.migrations, &new);
     }
     duplicates_are_of_the_judged(&mut history.migrations);
     Ok(())
@@ -145,6 +148,31 @@ fn mark(history: &mut History, indexes: &[usize], repository: &Repository, base:
             migration.replayed = old.as_ref().is_none_or(|old| old.contains(slice(migration, &mut end)));
         }
     }
+}
+
+/// Tells of the new migrations which stand before one that was there already.
+pub fn mark_late(migrations: &mut [Migration], new: &BTreeSet<usize>) {
+    for sequence in sequences(migrations) {
+        let mut later: Option<usize> = None;
+        for index in sequence.rev() {
+            let Migration { counted: true, path, version, .. } = &migrations[index] else { continue };
+            match later {
+                _ if !new.contains(&index) => later = later.or(Some(index)),
+                // Of two with one version another rule tells.
+                Some(later) if !may_come_late(path) && migrations[later].version != *version => {
+                    let path = migrations[later].path.clone();
+                    migrations[index].irregular.push(Irregular::Late { path });
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// refinery's `U2__name.sql`.
+fn may_come_late(path: &str) -> bool {
+    let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix('U').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// What a file says of one of its migrations: from the end of the one before it, so that its head counts.

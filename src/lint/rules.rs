@@ -76,6 +76,7 @@ rules! {
     "duplicate-version",
     "missing-version",
     "opaque-statement",
+    "out-of-order-version",
     "schema-drift",
     "suppression-without-reason",
     "unknown-directive",

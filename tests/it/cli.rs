@@ -338,6 +338,7 @@ fn rules_are_listed() {
     duplicate-version            deny  Two migrations with the same version
     missing-version              warn  A number that no migration has
     opaque-statement             note  A statement whose effect is decided when it runs
+    out-of-order-version         warn  A new migration before one that was there already
     schema-drift                 warn  The database is not what the migrations made of it
     suppression-without-reason   warn  A suppression that gives no reason
     unknown-directive            warn  A comment to Lockkeeper that it does not understand

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use lockkeeper::history::live::{Applied, Versions};
-use lockkeeper::history::{History, Irregular, Live, Migration, layout};
+use lockkeeper::history::{History, Irregular, Live, Migration, layout, since};
 use lockkeeper::lint::page::Page;
 use lockkeeper::lint::{Outcome, lint, rules};
 use lockkeeper::report::text;
@@ -139,11 +139,15 @@ fn from_directory(block: &Block, dialect: Dialect) -> History {
         fs::write(directory.path().join(file.name.as_ref().unwrap()), &file.sql).unwrap();
     }
     let mut history = layout::read(&[directory.path().to_path_buf()], dialect).unwrap();
+    let path = directory.path().join(block.file.name.as_ref().unwrap()).display().to_string();
+    let is_new = |index: &usize| history.migrations[*index].path == path;
+    let new = (0..history.migrations.len()).filter(is_new).collect();
+    since::mark_late(&mut history.migrations, &new);
     let place = format!("{}/", directory.path().display());
     for migration in &mut history.migrations {
         migration.path = migration.path.replace(&place, "");
         for irregular in &mut migration.irregular {
-            if let Irregular::Duplicate { path } = irregular {
+            if let Irregular::Duplicate { path } | Irregular::Late { path } = irregular {
                 *path = path.replace(&place, "");
             }
         }

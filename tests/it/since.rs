@@ -254,6 +254,20 @@ fn of_two_with_one_version_the_new_one_is_told() {
 }
 
 #[test]
+fn a_new_one_before_an_old_one_comes_late() {
+    let project = Project::new(&[("db/1_a.up.sql", CREATE), ("db/3_z.up.sql", "SELECT 1;")]);
+    project.write(&[("db/2_a.up.sql", "SELECT 2;"), ("db/4_b.up.sql", "SELECT 3;"), ("db/3_z.up.sql", "SELECT 4;")]);
+    insta::assert_snapshot!(project.lint("main"), @r#"
+    db/2_a.up.sql:1:1
+    note: judged: what is new or changed since `main` (where this branch left it: COMMIT)
+    1 finding (1 warn) in 3 files, 3 statements; replayed: 1 file
+    exit code: 0
+    "#);
+    // A version does not tell what is new.
+    assert!(project.lint("1").contains("no findings"), "{}", project.lint("1"));
+}
+
+#[test]
 fn of_a_changelog_only_what_is_new_is_judged() {
     let head = "--liquibase formatted sql\n";
     let one = "--changeset ann:1\nDROP TABLE a;\n--rollback SELECT 1;\n";

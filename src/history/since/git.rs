@@ -31,6 +31,8 @@ pub(super) struct Repository {
 
 /// How the files of a working tree differ from a commit.
 pub(super) struct Changes {
+    /// All that the commit has.
+    old: BTreeSet<PathBuf>,
     unchanged: BTreeSet<PathBuf>,
     /// With their old names.
     renamed: Vec<(PathBuf, PathBuf)>,
@@ -122,11 +124,8 @@ impl Repository {
         let options =
             ["diff", "--name-status", "-z", "-M100%", "--no-ext-diff", "--no-relative", "--ignore-submodules=all"];
         let diff = self.told(&[&options[..], &[base], around].concat())?;
-        let mut changes = Changes {
-            unchanged: names(&tree).map(|name| self.top.join(name)).collect(),
-            renamed: vec![],
-            gone: vec![],
-        };
+        let old: BTreeSet<_> = names(&tree).map(|name| self.top.join(name)).collect();
+        let mut changes = Changes { unchanged: old.clone(), old, renamed: vec![], gone: vec![] };
         let mut words = names(&diff);
         while let (Some(status), Some(name)) = (words.next(), words.next()) {
             let name = self.top.join(name);
@@ -191,6 +190,11 @@ impl Changes {
     /// The file is as it was, under its name; what it leads to as a link as well.
     pub(super) fn is_unchanged(&self, path: &str) -> bool {
         places(path).is_some_and(|places| places.iter().all(|place| self.unchanged.contains(place)))
+    }
+
+    /// The commit has no file of that name.
+    pub(super) fn is_new(&self, path: &str) -> bool {
+        places(path).is_none_or(|[place, _]| !self.old.contains(&place))
     }
 
     /// What a reader should know besides.
