@@ -83,7 +83,7 @@ pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
         if migration.applied {
             continue;
         }
-        if migration.starts_anew {
+        if migration.starts_anew || migration.baseline {
             let before = std::mem::replace(&mut catalog, Catalog::new(history.dialect));
             catalog.set_sizes(&before);
         }

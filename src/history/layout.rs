@@ -7,6 +7,7 @@
 mod alembic;
 mod directory;
 mod django;
+mod dump;
 mod order;
 mod python;
 mod reading;
@@ -174,6 +175,7 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
     let mut found = directory::find(paths)?;
     let mut notes = Vec::new();
     let claims = claims(&mut found, choice);
+    let dumps = dump::take(&mut found.directories);
     let sequences = sequences(std::mem::take(&mut found.directories), choice.layout);
     let told = choice.dialect.or_else(|| claims.iter().find_map(|claim| (claim.translator.dialect)(&claim.paths)));
     let dialect = dialect(&sequences, told, &mut notes);
@@ -191,9 +193,11 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
     };
     let mut aside = BTreeMap::new();
     let mut arguments = BTreeSet::new();
+    let mut stretches = Vec::new();
     for source in sources(sequences, claims, history.dialect) {
         // Two sequences in one place are for two databases, or nobody knows in which order they run.
-        let anew = !arguments.insert(source.argument());
+        let argument = source.argument();
+        let anew = !arguments.insert(argument);
         let first = history.migrations.len();
         match source {
             Source::Files(sequence) => read_sequence(sequence, &mut history, &mut aside),
@@ -202,7 +206,9 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
         if let Some(migration) = history.migrations.get_mut(first) {
             migration.starts_anew = anew;
         }
+        stretches.push(dump::Stretch { argument, start: first, end: history.migrations.len() });
     }
+    dump::enter(dumps, &stretches, &mut history);
     for (reason, paths) in &aside {
         history.notes.push(format!("{} not linted: {reason}", files(paths)));
     }

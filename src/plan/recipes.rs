@@ -153,7 +153,10 @@ impl Before {
     fn replay(history: &History, at: usize, change: &Change) -> Self {
         let mut before = Self { catalog: Catalog::new(history.dialect), created_by: None, notes: Vec::new() };
         let mut unread = 0;
-        let first = history.migrations[..=at].iter().rposition(|migration| migration.starts_anew).unwrap_or(0);
+        let first = history.migrations[..=at]
+            .iter()
+            .rposition(|migration| migration.starts_anew || migration.baseline)
+            .unwrap_or(0);
         for (number, migration) in history.migrations[first..at].iter().enumerate() {
             for statement in &migration.statements {
                 let Ok(clauses) = &statement.parsed else {

@@ -13,6 +13,7 @@ use lockkeeper::sql::{Dialect, line_column};
 
 use crate::cli::run;
 
+mod dumps;
 mod more;
 
 const POSTGRES: Choice = Choice { dialect: Some(Dialect::Postgres), layout: None, run_python: false };
