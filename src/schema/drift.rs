@@ -203,16 +203,14 @@ fn indexes(dialect: Dialect, history: &Table, live: &Table, found: &mut Vec<Diff
             None if dialect == Dialect::Mysql && serves_foreign_key(history, index) => {}
             None => found.push(Difference::made(
                 &index.at,
-                format!("the database lacks the {} `{name}`", words(dialect, index)),
+                format!("the database lacks the {}{}", words(dialect, index), named(name)),
             )),
         }
     }
     let left = left.into_iter().filter(|(_, index)| dialect != Dialect::Mysql || !serves_foreign_key(live, index));
-    found.extend(
-        left.map(|(name, index)| {
-            Difference::unmade(format!("no migration makes the {} `{name}`", words(dialect, index)))
-        }),
-    );
+    found.extend(left.map(|(name, index)| {
+        Difference::unmade(format!("no migration makes the {}{}", words(dialect, index), named(name)))
+    }));
 }
 
 /// The indexes, and those behind unique keys.
@@ -238,6 +236,11 @@ fn words(dialect: Dialect, index: &Index) -> String {
     let unique = if index.unique { "unique " } else { "" };
     let columns = index.columns.join(", ");
     format!("{unique}index on ({})", if dialect == Dialect::Postgres { columns } else { columns.to_ascii_lowercase() })
+}
+
+/// The end of a sentence about an index; SQLite's keys have no names.
+fn named(name: &str) -> String {
+    if name.starts_with('#') { String::new() } else { format!(", `{name}`") }
 }
 
 fn serves_foreign_key(table: &Table, index: &Index) -> bool {

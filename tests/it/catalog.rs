@@ -160,6 +160,15 @@ fn a_rename_goes_on_to_all_that_names_it() {
 }
 
 #[test]
+fn a_name_that_is_taken_already_is_no_panic() {
+    let text = "CREATE TABLE t (a int, b int); ALTER TABLE t RENAME COLUMN b TO a; ALTER TABLE t RENAME COLUMN a TO a;
+         CREATE TABLE u (c int); ALTER TABLE u RENAME TO t; ALTER TABLE t RENAME TO t; DROP TABLE t CASCADE";
+    for dialect in [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite] {
+        check(dialect, text, "");
+    }
+}
+
+#[test]
 fn cascade_takes_dependents_along() {
     let text = "CREATE TABLE a (id int PRIMARY KEY);
          CREATE TABLE b (a_id int REFERENCES a);

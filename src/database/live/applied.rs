@@ -54,6 +54,8 @@ const TOOLS: &[Tool] = &[
     // golang-migrate's has one row; dbmate's and Rails' one for each version.
     Tool { remembers: up_to, ..Tool::each(None, "schema_migrations", "dirty", "SELECT version FROM {}") },
     Tool::each(None, "schema_migrations", "version", "SELECT version FROM {}"),
+    // pop's.
+    Tool::each(None, "schema_migration", "version", "SELECT version FROM {}"),
 ];
 
 impl Tool {

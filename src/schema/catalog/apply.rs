@@ -106,7 +106,9 @@ impl Catalog {
             self.add_index(&key, &mut table, index.clone());
         }
         for constraint in constraints {
-            self.add_constraint(&key, &mut table, constraint.clone());
+            if !self.is_repeated(&table, constraint) {
+                self.add_constraint(&key, &mut table, constraint.clone());
+            }
         }
         if *temporary {
             self.temporary.insert(key.clone());

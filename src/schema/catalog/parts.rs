@@ -114,8 +114,23 @@ impl Catalog {
             references.map(|references| ConstraintKind::ForeignKey { columns: columns(), references }),
         ];
         for kind in kinds.into_iter().flatten() {
-            self.add_constraint(key, table, Constraint { name: None, kind, not_valid: false, using_index: None });
+            let constraint = Constraint { name: None, kind, not_valid: false, using_index: None };
+            if !self.is_repeated(table, &constraint) {
+                self.add_constraint(key, table, constraint);
+            }
         }
+    }
+
+    /// A definition may demand the same key twice, and gets one of it; MySQL makes both.
+    pub(super) fn is_repeated(&self, table: &Table, constraint: &Constraint) -> bool {
+        let ConstraintKind::Unique { columns } = &constraint.kind else { return false };
+        let is_same = |other: &ConstraintKind| match other {
+            ConstraintKind::PrimaryKey { columns: key } | ConstraintKind::Unique { columns: key } => {
+                key.len() == columns.len() && key.iter().zip(columns).all(|(a, b)| self.same(a, b))
+            }
+            _ => false,
+        };
+        self.dialect != Dialect::Mysql && table.constraints.values().any(|other| is_same(&other.kind))
     }
 
     pub(super) fn add_constraint(&mut self, key: &Name, table: &mut Table, mut constraint: Constraint) {
@@ -297,8 +312,7 @@ impl Catalog {
         let Some(at) = table.columns.get_index_of(&folded) else { return };
         if let Some(mut column) = table.columns.shift_remove(&folded) {
             column.part.name = to.to_string();
-            let at = at.min(table.columns.len());
-            table.columns.shift_insert(at, self.fold(to), column);
+            table.columns.insert_before(at, self.fold(to), column);
         }
         let rename = |name: &mut String| {
             if self.fold(name) == folded {
