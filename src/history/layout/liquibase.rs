@@ -59,7 +59,8 @@ fn place(entry: &Entry, text: &str, dialect: Dialect, notes: &mut Vec<String>) -
 /// That changesets are for other databases, if any are.
 fn others_note(others: usize, ours: usize, path: &Path, dialect: Dialect) -> Option<String> {
     let (all, path) = (others + ours, path.display());
-    let note = || format!("{others} of {all} changesets in `{path}` not linted: their `dbms` is not {dialect}");
+    let note =
+        || format!("{others} of {all} changesets in `{path}` not linted: their `dbms` or context is not {dialect}");
     (others > 0).then(note)
 }
 

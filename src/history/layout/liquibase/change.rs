@@ -146,7 +146,80 @@ fn unsupported(element: &Element<'_>) -> String {
     format!("Liquibase has no `{}` for {}", element.node.name, element.dialect)
 }
 
+/// Refuses changes for which Liquibase asks SQLite for the table and builds it anew.
+fn no_rebuild(element: &Element<'_>) -> Result<(), String> {
+    if element.dialect == Dialect::Sqlite {
+        return Err(format!("Liquibase builds the whole table anew for `{}`", element.node.name));
+    }
+    Ok(())
+}
+
 /// Refuses what Liquibase does not support on SQLite.
 fn not_on_sqlite(element: &Element<'_>) -> Result<(), String> {
     if element.dialect == Dialect::Sqlite { Err(unsupported(element)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::layout::liquibase::{property::Properties, xml};
+
+    /// What was recorded of each change, by its number.
+    fn recorded(text: &str) -> Vec<(String, String)> {
+        let mut changes: Vec<(String, String)> = Vec::new();
+        for line in text.lines().skip(1) {
+            match line.strip_prefix("-- ").filter(|number| number.bytes().all(|byte| byte.is_ascii_digit())) {
+                Some(number) => changes.push((number.to_string(), String::new())),
+                None => changes.last_mut().expect("a number comes first").1 += &format!("{line}\n"),
+            }
+        }
+        changes
+    }
+
+    /// Without what says nothing: white space, case and quotes.
+    fn plain(sql: &str) -> String {
+        let words = sql.to_lowercase().replace(['"', '`'], "");
+        let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        [" (", "( ", " )", ") ", ", ", "; "].iter().fold(words, |text, gap| text.replace(gap, gap.trim()))
+    }
+
+    #[test]
+    fn changes_are_written_as_liquibase_writes_them() {
+        let changelog = xml::read(include_str!("../../../../fixtures/liquibase/changes.xml")).expect("our own is XML");
+        let recordings = [
+            (Dialect::Postgres, include_str!("../../../../fixtures/liquibase/postgres.sql")),
+            (Dialect::Mysql, include_str!("../../../../fixtures/liquibase/mysql.sql")),
+            (Dialect::Sqlite, include_str!("../../../../fixtures/liquibase/sqlite.sql")),
+        ];
+        let properties = Properties::default();
+        let mut compared = 0;
+        for (dialect, text) in recordings {
+            for (number, expected) in recorded(text) {
+                let is_it = |node: &&Node| node.value("id").is_some_and(|id| id.text == number);
+                let changeset = changelog.root.children.iter().find(is_it).expect("every recording is of a changeset");
+                let node = &changeset.children[0];
+                let written = match meaning(&Element { node, dialect, properties: &properties }) {
+                    Ok(Meaning::Sql(written)) => written.iter().map(|written| format!("{};\n", written.sql)).collect(),
+                    Ok(_) => String::new(),
+                    Err(_) => "-- refused".to_string(),
+                };
+                let expected = if expected.starts_with("-- refused") { "-- refused" } else { expected.as_str() };
+                if !expected.starts_with("-- not compared") {
+                    assert_eq!(plain(&written), plain(expected), "{dialect}, change {number}");
+                    compared += 1;
+                }
+            }
+        }
+        assert_eq!(compared, 157);
+    }
+
+    #[test]
+    fn delimiters_cut_and_the_usual_one_is_left_to_the_reader() {
+        let parts = |text: &str, delimiter| {
+            between_delimiters(text, delimiter).into_iter().map(|part| text[part].to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(parts("a; b", None), ["a; b"]);
+        assert_eq!(parts("a; b //\nc", Some("//")), ["a; b ", "\nc"]);
+        assert_eq!(parts("a\nGO\nb", Some("\\ngo")), ["a", "\nb"]);
+    }
 }

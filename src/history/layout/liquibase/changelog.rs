@@ -100,7 +100,7 @@ impl Reader {
         for root in roots {
             let canonical = root.canonicalize().unwrap_or_else(|_| root.clone());
             if !self.seen.contains(&canonical) {
-                read.push(root);
+                read.extend(self.file(root).map(|_| root));
                 self.changelog(root);
             }
         }
@@ -154,6 +154,7 @@ impl Reader {
         for node in &file.document.root.children {
             match node.name.as_str() {
                 "property" => self.property(file, node),
+                "include" | "includeAll" if !self.is_for_us(node) => skipped.includes += 1,
                 "include" | "includeAll" => match self.targets(file, node) {
                     Ok(targets) => targets.iter().for_each(|target| self.changelog(target)),
                     Err(error) => self.translation.errors.push(error),
@@ -188,7 +189,7 @@ impl Reader {
         skipped: &mut Skipped,
     ) -> Vec<Migration> {
         skipped.all += 1;
-        if self.value(node, "dbms").is_some_and(|list| !is_for(&list, self.dialect)) {
+        if !self.is_for_us(node) {
             skipped.others += 1;
             return Vec::new();
         }
@@ -288,7 +289,7 @@ impl Reader {
                 .hint(if relative {
                     "it is looked for beside that changelog"
                 } else {
-                    "it is looked for in the directories above that changelog"
+                    "it is looked for in the directories above that changelog, and among all that is linted"
                 })
         })?;
         let canonical = found.canonicalize().unwrap_or_else(|_| found.clone());
@@ -312,6 +313,13 @@ impl Reader {
         file
     }
 
+    /// `dbms` says so; teams say it with a context as well, and that is the only one that we can judge by.
+    fn is_for_us(&self, node: &Node) -> bool {
+        let contexts = ["contextFilter", "context"].map(|name| self.value(node, name));
+        let contexts = contexts.into_iter().flatten().filter(|list| list.split(',').all(is_database));
+        self.value(node, "dbms").into_iter().chain(contexts).all(|list| is_for(&list, self.dialect))
+    }
+
     fn value(&self, node: &Node, name: &str) -> Option<String> {
         node.value(name).map(|value| self.properties.expand(&value.text))
     }
@@ -325,6 +333,14 @@ impl Reader {
     }
 }
 
+/// A context like `postgresql` or `!h2`.
+fn is_database(context: &str) -> bool {
+    const OTHERS: [&str; 9] =
+        ["h2", "oracle", "mssql", "sqlserver", "db2", "hsqldb", "derby", "cockroachdb", "firebird"];
+    let word = context.trim().trim_start_matches('!').to_ascii_lowercase();
+    Dialect::from_word(&word).is_ok() || OTHERS.contains(&word.as_str())
+}
+
 const ASSUMED: &str = "each changeset in a transaction unless it says runInTransaction=\"false\"; contexts, labels and \
                        preconditions are taken to hold";
 
@@ -334,6 +350,7 @@ struct Skipped {
     all: usize,
     /// Changesets, and changes of the rest, that are for other databases.
     others: usize,
+    includes: usize,
     all_changes: usize,
     other_changes: usize,
     ignored: usize,
@@ -344,6 +361,10 @@ impl Skipped {
     fn sentences(&self, file: &File, dialect: Dialect) -> Vec<String> {
         let (path, all) = (file.path.display(), self.all);
         let mut notes = Vec::from_iter(super::others_note(self.others, all - self.others, &file.path, dialect));
+        if self.includes > 0 {
+            let includes = self.includes;
+            notes.push(format!("{includes} includes in `{path}` not followed: their context is not {dialect}"));
+        }
         if self.other_changes > 0 {
             let (others, all) = (self.other_changes, self.all_changes);
             notes.push(format!("{others} of {all} changes in `{path}` not linted: their `dbms` is not {dialect}"));

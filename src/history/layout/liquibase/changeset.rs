@@ -87,7 +87,7 @@ impl Changeset<'_> {
         let element = Element { node, dialect: self.dialect, properties: self.properties };
         let at_place = |parsed| Statement { range: node.range.clone(), parsed };
         match change::meaning(&element) {
-            Ok(Meaning::Sql(written)) => {
+            Ok(Meaning::Sql(written)) if !written.is_empty() => {
                 let statements = written.into_iter().flat_map(|written| {
                     let mut statements = sql::read(&written.sql, self.dialect);
                     for statement in &mut statements {
@@ -98,7 +98,7 @@ impl Changeset<'_> {
                 });
                 piece.statements.extend(statements);
             }
-            Ok(Meaning::Nothing) => piece.statements.push(at_place(Ok(Vec::new()))),
+            Ok(Meaning::Nothing | Meaning::Sql(_)) => piece.statements.push(at_place(Ok(Vec::new()))),
             Ok(Meaning::Opaque(kind)) => {
                 let clause = Clause::new(node.range.clone(), Change::Opaque { kind });
                 piece.statements.push(at_place(Ok(vec![clause])));

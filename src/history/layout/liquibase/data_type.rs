@@ -79,11 +79,13 @@ fn take_apart(said: &str) -> Said<'_> {
 
 /// A name with the parameters and the rest.
 fn with(name: &str, said: &Said<'_>) -> String {
-    let mut text = parametrised(name, said);
-    if !said.rest.is_empty() {
-        text = format!("{text} {}", said.rest);
+    let text = parametrised(name, said);
+    match said.rest {
+        "" => text,
+        // An array.
+        rest if rest.starts_with('[') => text + rest,
+        rest => format!("{text} {rest}"),
     }
-    text
 }
 
 fn parametrised(name: &str, said: &Said<'_>) -> String {
@@ -124,6 +126,7 @@ fn postgres(said: &Said<'_>) -> Option<String> {
             let length = said.parameters.first().map(|length| length.split(' ').next().unwrap_or_default());
             match length {
                 Some("2147483647") | None => "VARCHAR".into(),
+                Some(length) if said.rest.starts_with('[') => format!("VARCHAR({length}){}", said.rest),
                 Some(length) => format!("VARCHAR({length})"),
             }
         }
@@ -139,6 +142,7 @@ fn mysql(said: &Said<'_>) -> Option<String> {
         "boolean" | "bool" | "bit" => "TINYINT(1)".into(),
         "int" | "integer" | "int4" | "serial" | "serial4" => with_rest("INT"),
         "bigint" | "int8" | "integer8" | "bigserial" | "serial8" => with_rest("BIGINT"),
+        "smallint" | "int2" | "smallserial" => with_rest("SMALLINT"),
         "text" => "TEXT".into(),
         "tinytext" => "TINYTEXT".into(),
         "mediumtext" => "MEDIUMTEXT".into(),
@@ -162,7 +166,8 @@ fn sqlite(said: &Said<'_>) -> Option<String> {
         "int" | "integer" | "int4" | "serial" | "serial4" => "INTEGER".into(),
         "uuid" | "uniqueidentifier" => "TEXT".into(),
         "currency" | "money" | "smallmoney" => "REAL".into(),
-        "datetime" => "TEXT".into(),
+        "boolean" | "bool" | "bit" => "BOOLEAN".into(),
+        name if name.starts_with("datetime") || name.starts_with("timestamp") => "TEXT".into(),
         name if BLOBS.contains(&name) => "BLOB".into(),
         name if CLOBS.contains(&name) => "TEXT".into(),
         _ => return None,

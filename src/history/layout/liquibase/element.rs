@@ -15,10 +15,14 @@ pub(super) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
+    /// The value of an attribute.
+    pub(super) fn said(&self, name: &str) -> Option<String> {
+        self.node.value(name).map(|value| self.properties.expand(&value.text))
+    }
+
     /// The value of an attribute, unless it is empty.
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        let value = self.properties.expand(&self.node.value(name)?.text);
-        (!value.trim().is_empty()).then_some(value)
+        self.said(name).filter(|value| !value.trim().is_empty())
     }
 
     /// The value of an attribute that must be there.
@@ -73,7 +77,8 @@ impl<'a> Element<'a> {
 
     /// A list of names: `a, b`.
     pub(super) fn quote_each(&self, names: &str) -> String {
-        names.split(',').map(|name| self.quote(name)).collect::<Vec<_>>().join(", ")
+        let names = names.split(',').filter(|name| !name.trim().is_empty());
+        names.map(|name| self.quote(name)).collect::<Vec<_>>().join(", ")
     }
 
     /// The name that an attribute says.

@@ -1,24 +1,22 @@
 //! Keys, uniqueness, references and checks.
 
-use super::{Statements, Written, not_on_sqlite};
+use super::{Statements, Written, no_rebuild, not_on_sqlite};
 use crate::history::layout::liquibase::element::Element;
 use crate::sql::Dialect;
 
 pub(super) fn add_primary_key(change: &Element<'_>) -> Statements {
     not_on_sqlite(change)?;
     let (table, columns) = (change.table()?, change.quote_each(&change.need("columnNames")?));
+    let name = change.constraint("constraintName");
     Ok(vec![Written::of(match (change.dialect, change.get("forIndexName")) {
         (Dialect::Mysql, _) => format!("ALTER TABLE {table} ADD PRIMARY KEY ({columns})"),
-        (_, Some(index)) => {
-            let name = change.constraint("constraintName");
-            format!("ALTER TABLE {table} ADD {name}PRIMARY KEY USING INDEX {}", change.quote(&index))
-        }
-        _ => format!("ALTER TABLE {table} ADD {}PRIMARY KEY ({columns})", change.constraint("constraintName")),
+        (_, Some(index)) => format!("ALTER TABLE {table} ADD {name}PRIMARY KEY USING INDEX {}", change.quote(&index)),
+        _ => format!("ALTER TABLE {table} ADD {name}PRIMARY KEY ({columns})"),
     })])
 }
 
 pub(super) fn drop_primary_key(change: &Element<'_>) -> Statements {
-    not_on_sqlite(change)?;
+    no_rebuild(change)?;
     let table = change.table()?;
     Ok(vec![Written::of(match (change.dialect, change.get("constraintName")) {
         (Dialect::Mysql, _) => format!("ALTER TABLE {table} DROP PRIMARY KEY"),
@@ -68,7 +66,14 @@ pub(super) fn add_foreign_key(change: &Element<'_>) -> Statements {
     if change.is("deleteCascade") && change.get("onDelete").is_none() {
         sql += " ON DELETE CASCADE";
     }
-    Ok(vec![Written::of(sql + &deferring(change))])
+    sql += &deferring(change);
+    Ok(vec![Written::of(sql + validity(change))])
+}
+
+/// PostgreSQL need not look at the rows that are there.
+fn validity(change: &Element<'_>) -> &'static str {
+    let not_valid = change.dialect == Dialect::Postgres && change.flag("validate") == Some(false);
+    if not_valid { " NOT VALID" } else { "" }
 }
 
 pub(super) fn drop_foreign_key(change: &Element<'_>) -> Statements {
@@ -84,9 +89,7 @@ pub(super) fn add_check(change: &Element<'_>) -> Statements {
     let table = change.table()?;
     let body = change.get("constraintBody").or_else(|| change.get("")).ok_or("`addCheckConstraint` says no body")?;
     let name = change.constraint("constraintName");
-    let not_valid = change.dialect == Dialect::Postgres && change.flag("validate") == Some(false);
-    let validity = if not_valid { " NOT VALID" } else { "" };
-    Ok(vec![Written::of(format!("ALTER TABLE {table} ADD {name}CHECK ({body}){validity}"))])
+    Ok(vec![Written::of(format!("ALTER TABLE {table} ADD {name}CHECK ({body}){}", validity(change)))])
 }
 
 pub(super) fn drop_check(change: &Element<'_>) -> Statements {
@@ -100,12 +103,12 @@ pub(super) fn of_added_column(change: &Element<'_>, column: &Element<'_>) -> Sta
     let Some(constraints) = column.child("constraints") else { return Ok(Vec::new()) };
     let (table, name) = (change.table()?, column.name("name")?);
     let mut statements = Vec::new();
-    if let Some(definition) = reference(&constraints, &name)? {
-        statements.push(format!("ALTER TABLE {table} ADD {definition}"));
-    }
     if constraints.is("unique") {
         let constraint = constraints.constraint("uniqueConstraintName");
         statements.push(format!("ALTER TABLE {table} ADD {constraint}UNIQUE ({name})"));
+    }
+    if let Some(definition) = reference(&constraints, &name)? {
+        statements.push(format!("ALTER TABLE {table} ADD {definition}"));
     }
     Ok(statements.into_iter().map(|sql| Written { sql, clauses: vec![column.range()] }).collect())
 }

@@ -1,6 +1,6 @@
 //! Indexes, views, sequences and routines.
 
-use super::{Statements, Written, unsupported};
+use super::{Statements, Written, not_on_sqlite, unsupported};
 use crate::history::layout::liquibase::element::Element;
 use crate::sql::Dialect;
 
@@ -34,8 +34,15 @@ pub(super) fn create_view(change: &Element<'_>) -> Statements {
     if change.is("fullDefinition") {
         return Ok(vec![Written::of(query)]);
     }
-    let replace = if change.is("replaceIfExists") && change.dialect != Dialect::Sqlite { "OR REPLACE " } else { "" };
-    Ok(vec![Written::of(format!("CREATE {replace}VIEW {} AS {query}", change.qualified("schemaName", "viewName")?))])
+    let view = change.qualified("schemaName", "viewName")?;
+    Ok(match (change.is("replaceIfExists"), change.dialect) {
+        (true, Dialect::Sqlite) => {
+            let drop = Written::of(format!("DROP VIEW IF EXISTS {view}"));
+            vec![drop, Written::of(format!("CREATE VIEW {view} AS {query}"))]
+        }
+        (true, _) => vec![Written::of(format!("CREATE OR REPLACE VIEW {view} AS {query}"))],
+        (false, _) => vec![Written::of(format!("CREATE VIEW {view} AS {query}"))],
+    })
 }
 
 pub(super) fn drop_view(change: &Element<'_>) -> Statements {
@@ -53,22 +60,28 @@ pub(super) fn rename_view(change: &Element<'_>) -> Statements {
 }
 
 pub(super) fn create_sequence(change: &Element<'_>) -> Statements {
-    sequence(change, "CREATE SEQUENCE", &[("startValue", "START WITH")])
+    let verb = if change.dialect == Dialect::Postgres { "CREATE SEQUENCE IF NOT EXISTS" } else { "CREATE SEQUENCE" };
+    sequence(change, verb, ("startValue", "START WITH"))
 }
 
 pub(super) fn alter_sequence(change: &Element<'_>) -> Statements {
-    sequence(change, "ALTER SEQUENCE", &[("startValue", "RESTART WITH")])
+    sequence(change, "ALTER SEQUENCE", ("startValue", "RESTART WITH"))
 }
 
-fn sequence(change: &Element<'_>, verb: &str, start: &[(&str, &str)]) -> Statements {
+/// MariaDB has sequences, MySQL and SQLite have none, and are sent nothing.
+fn sequence(change: &Element<'_>, verb: &str, start: (&str, &str)) -> Statements {
+    if change.dialect == Dialect::Sqlite {
+        return Ok(Vec::new());
+    }
     let options = [
+        start,
         ("incrementBy", "INCREMENT BY"),
         ("minValue", "MINVALUE"),
         ("maxValue", "MAXVALUE"),
         ("cacheSize", "CACHE"),
     ];
-    let mut sql = format!("{verb} {}", sequence_name(change)?);
-    for (key, word) in start.iter().chain(&options) {
+    let mut sql = format!("{verb} {}", change.qualified("schemaName", "sequenceName")?);
+    for (key, word) in options {
         if let Some(value) = change.get(key) {
             sql += &format!(" {word} {value}");
         }
@@ -78,7 +91,12 @@ fn sequence(change: &Element<'_>, verb: &str, start: &[(&str, &str)]) -> Stateme
 }
 
 pub(super) fn drop_sequence(change: &Element<'_>) -> Statements {
-    Ok(vec![Written::of(format!("DROP SEQUENCE {}", sequence_name(change)?))])
+    let name = change.qualified("schemaName", "sequenceName")?;
+    Ok(match change.dialect {
+        Dialect::Postgres => vec![Written::of(format!("DROP SEQUENCE {name} CASCADE"))],
+        Dialect::Mysql => vec![Written::of(format!("DROP SEQUENCE {name}"))],
+        Dialect::Sqlite => Vec::new(),
+    })
 }
 
 pub(super) fn rename_sequence(change: &Element<'_>) -> Statements {
@@ -89,19 +107,13 @@ pub(super) fn rename_sequence(change: &Element<'_>) -> Statements {
     Ok(vec![Written::of(format!("ALTER SEQUENCE {old} RENAME TO {new}"))])
 }
 
-/// MariaDB has sequences, MySQL and SQLite have none.
-fn sequence_name(change: &Element<'_>) -> Result<String, String> {
-    if change.dialect == Dialect::Sqlite {
-        return Err(unsupported(change));
-    }
-    change.qualified("schemaName", "sequenceName")
-}
-
 pub(super) fn drop_procedure(change: &Element<'_>) -> Statements {
+    not_on_sqlite(change)?;
     Ok(vec![Written::of(format!("DROP PROCEDURE {}", change.qualified("schemaName", "procedureName")?))])
 }
 
 pub(super) fn drop_function(change: &Element<'_>) -> Statements {
+    not_on_sqlite(change)?;
     Ok(vec![Written::of(format!("DROP FUNCTION {}", change.qualified("schemaName", "functionName")?))])
 }
 

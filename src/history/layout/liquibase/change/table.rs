@@ -22,7 +22,9 @@ pub(super) fn create(change: &Element<'_>) -> Statements {
         // SQLite's AUTOINCREMENT stands only with the column's own PRIMARY KEY.
         if constraints.is("primaryKey") && !(dialect == Dialect::Sqlite && column.is("autoIncrement")) {
             key.push(name.clone());
-            key_name = constraints.constraint("primaryKeyName");
+            if key_name.is_empty() {
+                key_name = constraints.constraint("primaryKeyName");
+            }
         }
         references.extend(constraint::reference(&constraints, &name)?);
         if constraints.is("unique") {
@@ -37,7 +39,7 @@ pub(super) fn create(change: &Element<'_>) -> Statements {
         }
     }
     if !key.is_empty() {
-        lines.push(format!("{key_name}PRIMARY KEY ({})", key.join(", ")));
+        lines.push(format!("{}PRIMARY KEY ({})", primary_key_name(change, key_name)?, key.join(", ")));
     }
     lines.extend(references);
     lines.extend(unique.into_iter().map(|((name, _), columns)| format!("{name}UNIQUE ({})", columns.join(", "))));
@@ -57,20 +59,32 @@ pub(super) fn create(change: &Element<'_>) -> Statements {
     Ok(statements)
 }
 
+/// The name that Liquibase gives to a primary key without one.
+fn primary_key_name(change: &Element<'_>, said: String) -> Result<String, String> {
+    if !said.is_empty() {
+        return Ok(said);
+    }
+    let table = change.need("tableName")?;
+    let name = match change.dialect {
+        Dialect::Postgres => format!("{}_pkey", table.trim()),
+        Dialect::Mysql | Dialect::Sqlite => format!("PK_{}", table.trim().to_uppercase()),
+    };
+    Ok(format!("CONSTRAINT {} ", change.quote(&name)))
+}
+
 pub(super) fn drop(change: &Element<'_>) -> Statements {
-    let cascade = if change.is("cascadeConstraints") && change.dialect != Dialect::Sqlite { " CASCADE" } else { "" };
+    let cascade = if change.is("cascadeConstraints") && change.dialect == Dialect::Postgres { " CASCADE" } else { "" };
     let condition = if change.is("ifExists") { "IF EXISTS " } else { "" };
     Ok(vec![Written::of(format!("DROP TABLE {condition}{}{cascade}", change.table()?))])
 }
 
 pub(super) fn rename(change: &Element<'_>) -> Statements {
     let old = change.qualified("schemaName", "oldTableName")?;
-    let new = match change.dialect {
+    Ok(vec![Written::of(match change.dialect {
         // It stays in its schema; MySQL would take it for the current database's.
-        Dialect::Mysql => change.qualified("schemaName", "newTableName")?,
-        _ => change.name("newTableName")?,
-    };
-    Ok(vec![Written::of(format!("ALTER TABLE {old} RENAME TO {new}"))])
+        Dialect::Mysql => format!("ALTER TABLE {old} RENAME {}", change.qualified("schemaName", "newTableName")?),
+        _ => format!("ALTER TABLE {old} RENAME TO {}", change.name("newTableName")?),
+    })])
 }
 
 pub(super) fn remark(change: &Element<'_>) -> Statements {
