@@ -112,13 +112,22 @@ fn severities(settings: &Settings) -> Result<Vec<Option<Severity>>> {
 /// Carries a migration over into the catalog and returns how many of its statements could not be read.
 fn replay(migration: &Migration, number: usize, catalog: &mut Catalog) -> usize {
     let dialect = catalog.dialect();
-    catalog.enter(number, migration.in_transaction, changes(migration));
+    enter(migration, number, catalog);
     for clauses in migration.statements.iter().filter_map(|statement| statement.parsed.as_ref().ok()) {
         for clause in in_order(clauses, dialect) {
             catalog.apply(clause);
         }
     }
     migration.statements.iter().filter(|statement| statement.parsed.is_err()).count()
+}
+
+/// Tells the catalog what begins, or what goes on.
+fn enter(migration: &Migration, number: usize, catalog: &mut Catalog) {
+    if migration.continues {
+        catalog.go_on(changes(migration));
+    } else {
+        catalog.enter(number, migration.in_transaction, changes(migration));
+    }
 }
 
 fn changes(migration: &Migration) -> impl Iterator<Item = &Change> {
@@ -141,7 +150,7 @@ impl Judge<'_> {
         let migration = self.migration;
         let comments = suppression::read(migration, catalog.dialect());
         let phase = migration.phase.or(comments.phase);
-        catalog.enter(number, migration.in_transaction, changes(migration));
+        enter(migration, number, catalog);
         let mut held = Vec::new();
         for (index, statement) in migration.statements.iter().enumerate() {
             self.outcome.statements += 1;

@@ -53,6 +53,8 @@ pub struct Migration {
     pub counted: bool,
     /// It begins a sequence of its own: what stands before it says nothing about its database.
     pub starts_anew: bool,
+    /// It goes on with the migration before it, whose tool runs both as one: a part of it stands in another file.
+    pub continues: bool,
     /// It only tells what the schema was: it raises no findings.
     pub replayed: bool,
     /// It is a dump of a schema and no migration: what stands before it is not known, and it is replayed.
@@ -86,6 +88,7 @@ impl Migration {
             in_transaction: false,
             counted: false,
             starts_anew: false,
+            continues: false,
             replayed: false,
             baseline: false,
             applied: false,

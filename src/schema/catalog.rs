@@ -86,6 +86,12 @@ impl Catalog {
         self.rebuilds = rebuild::find(self, changes);
     }
 
+    /// The migration that is being read goes on with `changes`.
+    pub fn go_on<'a>(&mut self, changes: impl IntoIterator<Item = &'a Change>) {
+        let more = rebuild::find(self, changes);
+        self.rebuilds.extend(more);
+    }
+
     /// Where a live database looks for names when no statement says otherwise.
     pub fn set_search_path(&mut self, path: Vec<String>) {
         self.session.with_usual_path(path);

@@ -249,7 +249,7 @@ fn liquibase() {
     liquibase/1_orders.sql:13 drop-column
     liquibase/2_carts.sql:3 drop-table
     note: `liquibase` is read as liquibase (by `--liquibase formatted sql`): files in natural order of their paths, each changeset in a transaction unless it says runInTransaction:false; contexts and preconditions are taken to hold
-    note: 1 of 4 changesets in `liquibase/1_orders.sql` not linted: their `dbms` is not postgres
+    note: 1 of 4 changesets in `liquibase/1_orders.sql` not linted: their `dbms` or context is not postgres
     2 files, postgres
     "#);
     // What MySQL takes for SQL, Liquibase takes for its own.
@@ -262,7 +262,7 @@ fn liquibase() {
     liquibase/1_orders.sql:16 drop-table
     liquibase/2_carts.sql:3 drop-table
     note: `liquibase` is read as liquibase (by `--liquibase formatted sql`): files in natural order of their paths, each changeset in a transaction unless it says runInTransaction:false; contexts and preconditions are taken to hold
-    note: 1 of 4 changesets in `liquibase/1_orders.sql` not linted: their `dbms` is not mysql
+    note: 1 of 4 changesets in `liquibase/1_orders.sql` not linted: their `dbms` or context is not mysql
     2 files, mysql
     "#);
 }

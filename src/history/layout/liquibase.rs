@@ -79,10 +79,23 @@ fn is_changelog(path: &Path) -> bool {
     let head = String::from_utf8_lossy(&head);
     head.match_indices("databaseChangeLog").any(|(at, name)| {
         let (before, after) = (&head[..at], head[at + name.len()..].trim_start_matches(['"', '\'', ' ']));
-        let line = before.rsplit('\n').next().unwrap_or_default().trim_start_matches(['\u{feff}', ' ', '{', '"', '\'', '\t']);
+        let line = before.rsplit('\n').next().unwrap_or_default().trim_start_matches(['\u{feff}', '\u{fffd}', ' ', '{', '"', '\'', '\t']);
         let is_element = line.rsplit('<').next().is_some_and(|prefix| line.contains('<') && !prefix.contains([' ', '>']));
         is_element || (line.is_empty() && after.starts_with(':'))
     })
+}
+
+/// Whether a changeset is for this dialect. `dbms` says so; teams say it with a context as well, and contexts that
+/// name databases are the only ones that we can judge by.
+fn is_meant(dbms: Option<&str>, contexts: Option<&str>, dialect: Dialect) -> bool {
+    const OTHERS: [&str; 9] =
+        ["h2", "oracle", "mssql", "sqlserver", "db2", "hsqldb", "derby", "cockroachdb", "firebird"];
+    let is_database = |context: &str| {
+        let word = context.trim().trim_start_matches('!').to_ascii_lowercase();
+        Dialect::from_word(&word).is_ok() || OTHERS.contains(&word.as_str())
+    };
+    let contexts = contexts.filter(|list| list.split(',').all(is_database));
+    dbms.into_iter().chain(contexts).all(|list| is_for(list, dialect))
 }
 
 /// Whether a list like `postgresql,h2` or `!mysql` means this dialect.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::changeset::{self, Changeset};
 use super::node::{Document, Node};
 use super::property::Properties;
-use super::{formatted, is_for, resource, xml, yaml};
+use super::{formatted, is_for, is_meant, resource, xml, yaml};
 use crate::error::{Error, Result};
 use crate::history::{Migration, text};
 use crate::history::layout::order::path_key;
@@ -27,7 +27,8 @@ pub(super) fn read(paths: &BTreeSet<PathBuf>, dialect: Dialect) -> Translation {
         seen: BTreeSet::new(),
         open: Vec::new(),
         properties: Properties::default(),
-        later: Vec::new(),
+        first: Vec::new(),
+        last: Vec::new(),
         translation: Translation::default(),
     };
     let included = reader.included(&paths);
@@ -68,8 +69,9 @@ struct Reader {
     /// The changelogs that are being read, each included by the one before it.
     open: Vec<PathBuf>,
     properties: Properties,
-    /// Changesets that say `runOrder="last"`.
-    later: Vec<Migration>,
+    /// Changesets of the sequence that say `runOrder`.
+    first: Vec<Migration>,
+    last: Vec<Migration>,
     translation: Translation,
 }
 
@@ -104,7 +106,8 @@ impl Reader {
                 self.changelog(root);
             }
         }
-        self.translation.migrations.append(&mut self.later);
+        self.translation.migrations.splice(first..first, std::mem::take(&mut self.first));
+        self.translation.migrations.append(&mut self.last);
         let Some(root) = read.first() else { return };
         if let Some(migration) = self.translation.migrations.get_mut(first) {
             migration.starts_anew = first > 0;
@@ -163,8 +166,8 @@ impl Reader {
                     let own: Vec<_> = std::iter::from_fn(|| comments.next_if(|it| it.start < node.range.end)).collect();
                     let mut migrations = self.changeset(file, node, &own, &mut skipped);
                     match self.value(node, "runOrder").as_deref() {
-                        Some("last") => self.later.append(&mut migrations),
-                        Some("first") => drop(self.translation.migrations.splice(0..0, migrations)),
+                        Some("first") => self.first.append(&mut migrations),
+                        Some("last") => self.last.append(&mut migrations),
                         _ => {
                             last = migrations.len().checked_sub(1).map(|at| self.translation.migrations.len() + at);
                             self.translation.migrations.append(&mut migrations);
@@ -313,11 +316,10 @@ impl Reader {
         file
     }
 
-    /// `dbms` says so; teams say it with a context as well, and that is the only one that we can judge by.
     fn is_for_us(&self, node: &Node) -> bool {
-        let contexts = ["contextFilter", "context"].map(|name| self.value(node, name));
-        let contexts = contexts.into_iter().flatten().filter(|list| list.split(',').all(is_database));
-        self.value(node, "dbms").into_iter().chain(contexts).all(|list| is_for(&list, self.dialect))
+        let said = |name| self.value(node, name);
+        let contexts = said("contextFilter").or_else(|| said("context"));
+        is_meant(said("dbms").as_deref(), contexts.as_deref(), self.dialect)
     }
 
     fn value(&self, node: &Node, name: &str) -> Option<String> {
@@ -331,14 +333,6 @@ impl Reader {
     fn shown(&self, canonical: &Path) -> String {
         self.claimed.get(canonical).map_or(canonical, PathBuf::as_path).display().to_string()
     }
-}
-
-/// A context like `postgresql` or `!h2`.
-fn is_database(context: &str) -> bool {
-    const OTHERS: [&str; 9] =
-        ["h2", "oracle", "mssql", "sqlserver", "db2", "hsqldb", "derby", "cockroachdb", "firebird"];
-    let word = context.trim().trim_start_matches('!').to_ascii_lowercase();
-    Dialect::from_word(&word).is_ok() || OTHERS.contains(&word.as_str())
 }
 
 const ASSUMED: &str = "each changeset in a transaction unless it says runInTransaction=\"false\"; contexts, labels and \

@@ -66,7 +66,8 @@ pub(super) fn read(changeset: &Changeset<'_>, comments: &[Range<usize>]) -> Made
         }
     }
     let end = changeset.node.range.end;
-    made.migrations.extend(changeset.migration(&mut piece, end, made.migrations.is_empty()));
+    let needed = made.migrations.is_empty();
+    changeset.migration(&mut piece, end, needed, &mut made);
     made
 }
 
@@ -130,7 +131,7 @@ impl Changeset<'_> {
             Ok(found) => found,
             Err(error) => return made.errors.push(error),
         };
-        made.migrations.extend(self.migration(piece, node.range.start, false));
+        self.migration(piece, node.range.start, false, made);
         piece.start = node.range.start;
         made.taken.extend(path.canonicalize());
         let expanded = self.properties.expand(&text);
@@ -139,8 +140,7 @@ impl Changeset<'_> {
         let mut migration = Migration::of_parts(path.display().to_string(), text.clone(), Vec::new(), self.dialect);
         migration.parts.push(0..text.len());
         migration.statements = statements;
-        self.finish(&mut migration);
-        made.migrations.push(migration);
+        self.finish(migration, made);
     }
 
     fn expanded(&self, node: &Node, text: &str) -> Vec<Statement> {
@@ -158,12 +158,12 @@ impl Changeset<'_> {
             .collect()
     }
 
-    /// What has been read since the last SQL file; `None` where that is nothing and need not be something.
-    fn migration(&self, piece: &mut Piece, end: usize, needed: bool) -> Option<Migration> {
+    /// What has been read since the last SQL file, where that is something or has to be.
+    fn migration(&self, piece: &mut Piece, end: usize, needed: bool, made: &mut Made) {
         let Piece { start, statements, mut comments } = std::mem::take(piece);
         if statements.is_empty() && !needed {
             piece.comments = comments;
-            return None;
+            return;
         }
         comments.sort_by_key(|comment| comment.start);
         let here = comments.partition_point(|comment| comment.start < end);
@@ -173,14 +173,15 @@ impl Changeset<'_> {
         migration.parts.push(start..end);
         migration.comments = Some(comments);
         migration.statements = statements;
-        self.finish(&mut migration);
-        Some(migration)
+        self.finish(migration, made);
     }
 
-    fn finish(&self, migration: &mut Migration) {
+    fn finish(&self, mut migration: Migration, made: &mut Made) {
         let word = |name| self.value(self.node, name).unwrap_or_default();
         migration.version = Some(format!("{}:{}", word("author"), word("id")));
         migration.in_transaction = !word("runInTransaction").eq_ignore_ascii_case("false");
+        migration.continues = !made.migrations.is_empty();
+        made.migrations.push(migration);
     }
 
     fn value(&self, node: &Node, name: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::is_for;
+use super::is_meant;
 use crate::history::layout::reading::{Run, Transaction, comment, lines};
 use crate::sql::Dialect;
 
@@ -10,7 +10,10 @@ use crate::sql::Dialect;
 pub(super) fn read(text: &str, dialect: Dialect) -> (Vec<Run>, usize) {
     let changesets = changesets(text);
     let all = changesets.len();
-    let for_us = |changeset: &Changeset<'_>| changeset.attribute("dbms").is_none_or(|list| is_for(list, dialect));
+    let for_us = |changeset: &Changeset<'_>| {
+        let contexts = changeset.attribute("contextFilter").or_else(|| changeset.attribute("context"));
+        is_meant(changeset.attribute("dbms"), contexts, dialect)
+    };
     let runs: Vec<Run> = changesets.into_iter().filter(for_us).map(Changeset::run).collect();
     let others = all - runs.len();
     (runs, others)

@@ -61,26 +61,45 @@ impl Node {
 /// SQL that stands in a changelog, and where each of its lines comes from.
 pub(super) struct Passage {
     pub(super) text: String,
-    /// Of every line, its beginning here and there.
-    lines: Vec<(usize, usize)>,
-    /// Where the value ends in the file.
-    end: usize,
+    lines: Vec<Line>,
 }
+
+/// A line of a passage.
+struct Line {
+    /// Where it begins in the passage.
+    here: usize,
+    /// Where it stands in the file.
+    there: Range<usize>,
+    /// Letter by letter.
+    exact: bool,
+}
+
+/// How far behind its place a line is looked for: behind the indentation that YAML takes away.
+const WINDOW: usize = 256;
 
 impl Passage {
     /// The text of a value, its lines changed by `expand`.
     pub(super) fn new(file: &str, value: &Value, mut expand: impl FnMut(&str) -> String) -> Self {
-        let mut passage = Self { text: String::new(), lines: Vec::new(), end: value.range.end };
+        let mut passage = Self { text: String::new(), lines: Vec::new() };
         let mut at = value.range.start;
         for line in value.text.split_inclusive('\n') {
             let expanded = expand(line);
-            let said = line.trim();
             let indent = expanded.len() - expanded.trim_start().len();
-            // A line that the format writes otherwise (`&lt;`) is where the one before it ends.
+            let said = line.trim();
             let near = file.floor_char_boundary(value.range.end.min(at + line.len() + WINDOW));
-            let found = file[at..near].find(said).filter(|_| !said.is_empty());
-            passage.lines.push((passage.text.len() + indent, at + found.unwrap_or(0)));
-            at += found.map_or(0, |found| found + said.len());
+            let there = match file[at..near].find(said) {
+                Some(found) => at + found..at + found + said.len(),
+                // The format writes it otherwise (`&lt;`): it is the next line that is not blank.
+                None => {
+                    let rest = &file[at..value.range.end];
+                    let start = at + rest.len() - rest.trim_start().len();
+                    let end = file[start..value.range.end].find('\n').map_or(value.range.end, |end| start + end);
+                    start..end
+                }
+            };
+            at = there.end;
+            let exact = file[there.clone()] == *expanded.trim();
+            passage.lines.push(Line { here: passage.text.len() + indent, there, exact });
             passage.text += &expanded;
         }
         passage
@@ -94,29 +113,24 @@ impl Passage {
             .map(|statement| Statement {
                 range: place(&statement.range),
                 parsed: match statement.parsed {
-                    Ok(clauses) => Ok(clauses
-                        .into_iter()
-                        .map(|clause| Clause { range: place(&clause.range), ..clause })
-                        .collect()),
+                    Ok(clauses) => {
+                        Ok(clauses.into_iter().map(|clause| Clause { range: place(&clause.range), ..clause }).collect())
+                    }
                     Err(unread) => Err(Unread { range: place(&unread.range), reason: unread.reason }),
                 },
             })
             .collect()
     }
 
+    /// Where a part of it stands in the file; of a line that is written otherwise there, all of the line.
     pub(super) fn place(&self, range: &Range<usize>) -> Range<usize> {
-        let start = self.offset(range.start);
-        start..self.offset(range.end).max(start)
-    }
-
-    fn offset(&self, at: usize) -> usize {
-        let line = self.lines.partition_point(|(here, _)| *here <= at).saturating_sub(1);
-        let Some((here, there)) = self.lines.get(line).copied() else { return self.end };
-        // A line that `expand` has made longer ends where the next one begins.
-        let next = self.lines.get(line + 1).map_or(self.end, |(_, there)| *there);
-        (there + at.saturating_sub(here)).min(next.max(there))
+        let line_of = |at: usize| self.lines.get(self.lines.partition_point(|line| line.here <= at).saturating_sub(1));
+        // The end is where the last letter is.
+        let last = range.end.saturating_sub(1).max(range.start);
+        let (Some(first), Some(end)) = (line_of(range.start), line_of(last)) else { return 0..0 };
+        let within = |line: &Line, at: usize| (line.there.start + at.saturating_sub(line.here)).min(line.there.end);
+        let start = if first.exact { within(first, range.start) } else { first.there.start };
+        let end = if end.exact { within(end, range.end) } else { end.there.end };
+        start..end.max(start)
     }
 }
-
-/// How far behind its place a line is looked for: behind the indentation that YAML takes away.
-const WINDOW: usize = 256;
