@@ -335,6 +335,34 @@ fn a_placeholder_is_an_identifier() {
 }
 
 #[test]
+fn a_keyword_may_be_a_name() {
+    check(PG, "SET local = 1", &[("SET local = 1", r#"Set { name: "local", value: Some("1") }"#)]);
+    check(PG, "SET SESSION x = 1", &[("SET SESSION x = 1", r#"Set { name: "x", value: Some("1") }"#)]);
+    check(
+        PG,
+        "GRANT USAGE ON type, schema TO u",
+        &[
+            ("type", r#"Grant { privileges: ["USAGE"], object: "TABLE", name: type, to: ["u"] }"#),
+            ("schema", r#"Grant { privileges: ["USAGE"], object: "TABLE", name: schema, to: ["u"] }"#),
+        ],
+    );
+    check(
+        PG,
+        "REVOKE GRANT OPTION FOR SELECT (a, b), UPDATE ON s.t, u FROM GROUP x, PUBLIC CASCADE",
+        &[
+            (
+                "s.t",
+                r#"Revoke { privileges: ["SELECT (a, b)", "UPDATE"], object: "TABLE", name: Name { schema: Some("s"), name: "t" }, from: ["GROUP x", "PUBLIC"] }"#,
+            ),
+            (
+                "u",
+                r#"Revoke { privileges: ["SELECT (a, b)", "UPDATE"], object: "TABLE", name: u, from: ["GROUP x", "PUBLIC"] }"#,
+            ),
+        ],
+    );
+}
+
+#[test]
 fn lines_and_columns_count_characters_from_one() {
     let text = "a\r\näö x\n";
     let place = |needle: &str| lockkeeper::sql::line_column(text, text.find(needle).unwrap());

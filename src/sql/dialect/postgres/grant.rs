@@ -45,9 +45,17 @@ pub(super) fn lower(source: &Source<'_>) -> Option<Vec<Clause>> {
     }
     let privileges = texts(&cursor.within(privileges));
     cursor.eat("ON");
-    let object = OBJECTS.iter().find(|words| cursor.eat(words)).unwrap_or(&"TABLE");
     let named = cursor.until(&[if grant { "TO" } else { "FROM" }]);
-    let named = cursor.within(named).comma_separated();
+    let mut named = cursor.within(named);
+    // A table may be called `type`, too.
+    let is_object = |words: &&&str| {
+        let mut behind = named.clone();
+        behind.eat(words) && !behind.tokens.is_empty() && !behind.at(",") && !behind.at(".")
+    };
+    let object = OBJECTS.iter().find(is_object);
+    object.map(|words| named.eat(words));
+    let object = object.unwrap_or(&"TABLE");
+    let named = named.comma_separated();
     cursor.bump();
     let grantees = cursor.until(&["WITH GRANT", "GRANTED BY", "CASCADE", "RESTRICT"]);
     let grantees = texts(&cursor.within(grantees));

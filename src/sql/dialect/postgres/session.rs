@@ -30,8 +30,12 @@ pub(super) fn savepoint(source: &Source<'_>) -> Option<Change> {
 pub(super) fn set(source: &Source<'_>) -> Option<Change> {
     let mut cursor = source.cursor();
     cursor.eat("SET");
-    let local = cursor.eat("LOCAL");
-    if !local {
+    // A parameter may be called `local`, too.
+    let is_name = ["=", "TO", "."]
+        .iter()
+        .any(|next| cursor.at(&format!("LOCAL {next}")) || cursor.at(&format!("SESSION {next}")));
+    let local = !is_name && cursor.eat("LOCAL");
+    if !local && !is_name {
         cursor.eat("SESSION");
     }
     let name = match () {
@@ -165,7 +169,7 @@ pub(super) fn maintain(source: &Source<'_>) -> Option<Vec<Clause>> {
     if full {
         action += " FULL";
     }
-    if cursor.tokens.is_empty() {
+    if cursor.tokens.is_empty() || cursor.at("USING") {
         return source.whole(Some(Change::Maintain { table: None, action }));
     }
     let mut tables = Vec::new();
