@@ -68,6 +68,8 @@ pub(super) struct Lexer<'a> {
     delimiter: &'a str,
     /// We are between `/*!` and its `*/`.
     executed: bool,
+    /// A backslash escapes in plain strings: always in MySQL, in PostgreSQL without standard_conforming_strings.
+    backslashes: bool,
     /// No line ahead ends copied data; it is not looked for again.
     no_more_data: bool,
     /// The comments passed so far.
@@ -78,7 +80,16 @@ impl<'a> Lexer<'a> {
     /// A lexer at the start of `text`, behind a byte order mark if there is one.
     pub(super) fn new(text: &'a str, dialect: Dialect) -> Self {
         let position = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { text, dialect, position, delimiter: ";", executed: false, no_more_data: false, comments: Vec::new() }
+        Self {
+            text,
+            dialect,
+            position,
+            delimiter: ";",
+            executed: false,
+            backslashes: dialect == Dialect::Mysql,
+            no_more_data: false,
+            comments: Vec::new(),
+        }
     }
 
     /// The next token; `None` at the end.
@@ -92,11 +103,11 @@ impl<'a> Lexer<'a> {
         if self.rest().starts_with(self.delimiter) {
             return Some(self.token(Kind::Terminator, start + self.delimiter.len()));
         }
-        if matches!(first, b'$' | b'{') && placeholder(self.rest()).is_some() {
+        if PLACEHOLDER_STARTS.contains(&first) && placeholder(self.rest()).is_some() {
             return Some(self.word());
         }
         match first {
-            b'\'' => Some(self.quoted(Kind::String, start, self.dialect == Dialect::Mysql)),
+            b'\'' => Some(self.quoted(Kind::String, start, self.backslashes)),
             b'"' if self.dialect == Dialect::Mysql => Some(self.quoted(Kind::String, start, true)),
             b'"' => Some(self.quoted(Kind::Quoted, start, false)),
             b'`' if self.dialect != Dialect::Postgres => Some(self.quoted(Kind::Quoted, start, false)),
@@ -126,6 +137,11 @@ impl<'a> Lexer<'a> {
     /// `DELIMITER` put something in the place of `;`.
     pub(super) fn has_own_delimiter(&self) -> bool {
         self.delimiter != ";"
+    }
+
+    /// Whether a backslash escapes from here on.
+    pub(super) fn set_backslashes(&mut self, escape: bool) {
+        self.backslashes = escape;
     }
 
     /// Obeys a `DELIMITER` command behind its first word. The rest of its line means nothing.
@@ -321,7 +337,7 @@ impl<'a> Lexer<'a> {
         let mut at = self.position;
         while let Some(byte) = bytes.get(at) {
             let delimiter = self.delimiter != ";" && bytes[at..].starts_with(self.delimiter.as_bytes());
-            if matches!(byte, b'$' | b'{')
+            if PLACEHOLDER_STARTS.contains(byte)
                 && let Some(length) = placeholder(&self.text[at..])
             {
                 at += length;
@@ -332,31 +348,49 @@ impl<'a> Lexer<'a> {
                 at += 1;
             }
         }
-        let escape_string = self.dialect == Dialect::Postgres
-            && at == self.position + 1
-            && matches!(bytes[self.position], b'e' | b'E')
-            && bytes.get(at) == Some(&b'\'');
-        if escape_string { self.quoted(Kind::String, at, true) } else { self.token(Kind::Word, at) }
+        match (&bytes[self.position..at], &bytes[at..]) {
+            _ if self.dialect != Dialect::Postgres => self.token(Kind::Word, at),
+            (b"e" | b"E", [b'\'', ..]) => self.quoted(Kind::String, at, true),
+            (b"u" | b"U", [b'&', b'\'', ..]) => self.quoted(Kind::String, at + 1, false),
+            (b"u" | b"U", [b'&', b'"', ..]) => self.quoted(Kind::Quoted, at + 1, false),
+            _ => self.token(Kind::Word, at),
+        }
     }
 }
 
 /// A longer one is none: without a bound, a file of nothing but `${` would take for ever.
 const PLACEHOLDER_CAP: usize = 200;
 
-/// The length of a template's placeholder, `${name}` or `{{ name }}`, at the start of `text`. It
-/// stands for an identifier or a part of one.
+/// What placeholders begin with.
+const PLACEHOLDER_STARTS: [u8; 4] = *b"${<@";
+
+/// The length of a template's placeholder at the start of `text`: `${name}`, `{{ name }}`, `<%= name %>`,
+/// `$%NAME%$`, `@name@`. It stands for an identifier or a part of one.
 fn placeholder(text: &str) -> Option<usize> {
-    let (open, close) = if text.starts_with("${") { ("${", "}") } else { ("{{", "}}") };
-    let inner = text.strip_prefix(open)?;
+    let (open, close) = match text.as_bytes() {
+        [b'$', b'{', ..] => ("${", "}"),
+        [b'{', b'{', ..] => ("{{", "}}"),
+        [b'<', b'%', b'=', ..] => ("<%=", "%>"),
+        [b'$', b'%', ..] => ("$%", "%$"),
+        [b'@', first, ..] if is_word_start(*first) => ("@", "@"),
+        _ => return None,
+    };
+    let inner = &text[open.len()..];
     let bound = inner.floor_char_boundary(PLACEHOLDER_CAP);
     let length = inner[..bound].find(close)?;
-    (!inner[..length].contains('\n')).then_some(open.len() + length + close.len())
+    let is_name = |byte: u8| is_word_part(byte) || matches!(byte, b'.' | b'-');
+    let fits = if open == "@" { inner[..length].bytes().all(is_name) } else { !inner[..length].contains('\n') };
+    fits.then_some(open.len() + length + close.len())
+}
+
+/// The text has a placeholder in it.
+pub(super) fn is_template(word: &str) -> bool {
+    word.match_indices(PLACEHOLDER_STARTS.map(char::from)).any(|(at, _)| placeholder(&word[at..]).is_some())
 }
 
 /// An identifier of the same length that a parser accepts for a word with placeholders in it.
 pub(super) fn without_placeholders(word: &str) -> Cow<'_, str> {
-    // Most words have none.
-    if !word.as_bytes().contains(&b'{') || !word.contains("${") && !word.contains("{{") {
+    if !is_template(word) {
         return Cow::Borrowed(word);
     }
     word.bytes()

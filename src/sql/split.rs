@@ -87,10 +87,23 @@ impl<'a> Splitter<'a> {
         } else if token.kind == Kind::Meta && !self.body.is_open() {
             // psql's `\gexec` ends the statement before it; the command itself is one more.
             self.finish();
+            let data_follows = copies_stdin(token.text(text));
+            self.tokens.push(token);
+            self.finish();
+            if data_follows {
+                lexer.skip_copy_data();
+            }
+        } else if is_separator(&token, text, first) && !lexer.has_own_delimiter() {
+            self.finish();
             self.tokens.push(token);
             self.finish();
         } else if self.ends(&token, lexer) {
             let data_follows = self.dialect == Dialect::Postgres && reads_stdin(&self.tokens, text);
+            if self.dialect == Dialect::Postgres
+                && let Some(standard) = standard_strings(&self.tokens, text)
+            {
+                lexer.set_backslashes(!standard);
+            }
             self.finish();
             if data_follows {
                 lexer.skip_copy_data();
@@ -127,6 +140,34 @@ impl<'a> Splitter<'a> {
 /// sqlite3's `.mode`, `.read`: a dot and a letter where a statement would begin.
 fn is_dot_command(token: &Token, text: &str) -> bool {
     token.is_symbol(text, '.') && text[token.range.end..].starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// `GO` at the beginning of its own line, and `/` on one where a statement would begin: what ends a statement in
+/// other tools.
+pub(super) fn is_separator(token: &Token, text: &str, first: bool) -> bool {
+    let (before, after) = (&text[..token.range.start], &text[token.range.end..]);
+    (token.is_word(text, "go") || first && token.is_symbol(text, '/'))
+        && (before.is_empty() || before.ends_with(['\n', '\u{feff}']))
+        && after.lines().next().is_none_or(|line| line.trim().is_empty())
+}
+
+/// `SET standard_conforming_strings = off`: from there on a backslash escapes in every string.
+fn standard_strings(tokens: &[Token], text: &str) -> Option<bool> {
+    let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(text, word));
+    let name = if is(1, "session") || is(1, "local") { 2 } else { 1 };
+    if !is(name, "standard_conforming_strings") || !(is(0, "set") || is(0, "reset")) {
+        return None;
+    }
+    let value = tokens.get(name + 2).map_or("on", |token| token.text(text).trim_matches('\''));
+    Some(!["off", "false", "no", "0"].iter().any(|word| value.eq_ignore_ascii_case(word)))
+}
+
+/// psql's `\copy t from stdin`: the data stands in the lines that follow.
+fn copies_stdin(command: &str) -> bool {
+    let mut words = command.split_whitespace().map(str::to_ascii_lowercase);
+    words.next().as_deref() == Some("\\copy")
+        && words.any(|word| word == "from")
+        && words.next().is_some_and(|word| ["stdin", "pstdin"].contains(&word.trim_end_matches(';')))
 }
 
 fn reads_stdin(tokens: &[Token], text: &str) -> bool {

@@ -79,6 +79,9 @@ pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
+/// The clients' commands that run SQL which does not stand in this file.
+const RUNS_SQL: &[&str] = &["\\gexec", "\\i", "\\include", "\\include_relative", "\\ir", ".read", ".restore"];
+
 /// Reads one statement, if it is whole and within bounds, as its dialect does.
 pub(super) fn parse(
     text: &str,
@@ -92,9 +95,14 @@ pub(super) fn parse(
     if piece.unclosed {
         return Err(Unread { range: piece.range.clone(), reason: "a body that no END closes".into() });
     }
+    if piece.tokens.len() == 1 && split::is_separator(&piece.tokens[0], text, true) {
+        let reason = format!("{} is a separator of another tool", piece.tokens[0].text(text));
+        return Err(Unread { range: piece.range.clone(), reason });
+    }
     if piece.tokens[0].kind == Kind::Meta {
         let kind = piece.tokens[0].text(text).split_whitespace().next().unwrap_or_default().to_string();
-        return Ok(vec![Clause::new(piece.range.clone(), Change::Other { kind })]);
+        let change = if RUNS_SQL.contains(&kind.as_str()) { Change::Opaque { kind } } else { Change::Other { kind } };
+        return Ok(vec![Clause::new(piece.range.clone(), change)]);
     }
     guard::guarded(text, piece, lower)
 }

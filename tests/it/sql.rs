@@ -4,6 +4,7 @@
 mod bodies;
 mod broken;
 mod forms;
+mod placeholders;
 mod procedures;
 mod split;
 
@@ -314,24 +315,6 @@ fn an_update_is_plain_when_there_is_nothing_but_set_and_where() {
     for text in ["UPDATE OR IGNORE t SET a = 1", "UPDATE t SET a = 1 FROM o", "UPDATE t SET a = 1 RETURNING a"] {
         assert!(!is_plain(LITE, text), "{text}");
     }
-}
-
-#[test]
-fn a_placeholder_is_an_identifier() {
-    check(
-        MY,
-        "DROP TABLE ${schema}.t_{{ .Name }}",
-        &[(
-            "DROP TABLE ${schema}.t_{{ .Name }}",
-            r#"DropTable { table: Name { schema: Some("${schema}"), name: "t_{{ .Name }}" } }"#,
-        )],
-    );
-    check(PG, "DROP TABLE ${t}", &[("DROP TABLE ${t}", "DropTable { table: ${t} }")]);
-    check(
-        PG,
-        "DROP VIEW {{ s }}.v_${t}",
-        &[("DROP VIEW {{ s }}.v_${t}", r#"DropView { view: Name { schema: Some("{{ s }}"), name: "v_${t}" } }"#)],
-    );
 }
 
 #[test]

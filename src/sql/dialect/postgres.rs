@@ -24,16 +24,17 @@ use source::Source;
 /// Reads one statement.
 pub(in crate::sql) fn parse(file: &str, piece: &Piece, known: &mut Routines) -> Result<Vec<Clause>, Unread> {
     let source = Source { file, piece };
-    let parse = SourceFile::parse(&source.parsable());
+    if let Some(at) = file[piece.range.clone()].find('\0') {
+        let at = piece.range.start + at;
+        return Err(Unread { range: at..at + 1, reason: "a NUL byte, which the server refuses".into() });
+    }
+    let mut parse = SourceFile::parse(&source.parsable());
     if let Some(error) = parse.errors().first() {
-        let range = source.token_at(piece.range.start + usize::from(error.range().start()));
-        let found = &file[range.clone()];
-        let reason = match error.message().starts_with("expected command") {
-            true if range.start == piece.range.start => "no statement of PostgreSQL begins like this".to_string(),
-            true => reason("expected the end", found),
-            false => reason(error.message(), found),
-        };
-        return Err(Unread { range, reason });
+        let filled = source.parsable_with_variables().map(|text| SourceFile::parse(&text));
+        match filled.filter(|filled| filled.errors().is_empty()) {
+            Some(filled) => parse = filled,
+            None => return Err(refusal(&source, error.range().start().into(), error.message())),
+        }
     }
     let tree = parse.tree();
     let Some(statement) = tree.stmts().next() else {
@@ -49,6 +50,19 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece, known: &mut Routines) -> 
         reason: format!("a part is missing in this {}", source.kind()),
     })?);
     Ok(clauses)
+}
+
+/// The parser's complaint about the byte `at` of the statement.
+fn refusal(source: &Source<'_>, at: usize, message: &str) -> Unread {
+    let start = source.piece.range.start;
+    let range = source.token_at(start + at);
+    let found = &source.file[range.clone()];
+    let reason = match message.starts_with("expected command") {
+        true if range.start == start => "no statement of PostgreSQL begins like this".to_string(),
+        true => reason("expected the end", found),
+        false => reason(message, found),
+    };
+    Unread { range, reason }
 }
 
 /// What statements begin with that can call a routine.

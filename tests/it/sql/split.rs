@@ -1,5 +1,7 @@
 //! Where statements begin and end.
 
+use lockkeeper::sql::Change;
+
 use super::{Dialect, LITE, MY, PG, read};
 
 fn check(dialect: Dialect, text: &str, expected: &[&str]) {
@@ -53,6 +55,57 @@ fn psql_commands_and_copied_data() {
     check(PG, "COPY t (a) FROM stdin;\n1\t;\n'\n\\.\n\nSELECT 1;", &["COPY t (a) FROM stdin", "SELECT 1"]);
     // No data follows where the line that ends it is missing.
     check(PG, "COPY t FROM stdin;\nSELECT 1;", &["COPY t FROM stdin", "SELECT 1"]);
+}
+
+#[test]
+fn postgres_backslashes_without_standard_strings() {
+    let text = r"SELECT '\'; SET standard_conforming_strings = off; SELECT 'a\';b', '\\'; SET SESSION standard_conforming_strings TO 'on'; SELECT '\'; SELECT 2";
+    check(
+        PG,
+        text,
+        &[
+            r"SELECT '\'",
+            "SET standard_conforming_strings = off",
+            r"SELECT 'a\';b', '\\'",
+            "SET SESSION standard_conforming_strings TO 'on'",
+            r"SELECT '\'",
+            "SELECT 2",
+        ],
+    );
+    assert!(read(text, PG).iter().all(|statement| statement.parsed.is_ok()), "{:?}", read(text, PG));
+}
+
+#[test]
+fn psql_runs_files_and_copies_data() {
+    check(
+        PG,
+        "\\i other.sql\n\\if :x\nSELECT :'a', :b;\n\\endif\n\\copy t from stdin\n1;'\n\\.\nSELECT 2;\\connect x",
+        &["\\i other.sql", "\\if :x", "SELECT :'a', :b", "\\endif", "\\copy t from stdin", "SELECT 2", "\\connect x"],
+    );
+    for command in ["\\i x.sql", "\\ir x.sql", "\\gexec"] {
+        let parsed = read(command, PG).remove(0).parsed.unwrap();
+        assert!(matches!(parsed[0].change, Change::Opaque { .. }), "{command}: {parsed:?}");
+    }
+}
+
+#[test]
+fn separators_of_other_tools_are_reported() {
+    for dialect in Dialect::ALL {
+        let text = "DROP TABLE a\r\nGO\r\nDROP TABLE b;\n/\nDROP TABLE c\ngo";
+        check(dialect, text, &["DROP TABLE a", "GO", "DROP TABLE b", "/", "DROP TABLE c", "go"]);
+        let reasons: Vec<Option<String>> =
+            read(text, dialect).into_iter().map(|it| it.parsed.err().map(|unread| unread.reason)).collect();
+        let of = |text: &str| Some(format!("{text} is a separator of another tool"));
+        assert_eq!(reasons, [None, of("GO"), None, of("/"), None, of("go")], "{dialect}");
+        check(dialect, "SELECT 1\n/\n2;\nSELECT 1 AS\n  go\n;", &["SELECT 1\n/\n2", "SELECT 1 AS\n  go"]);
+    }
+}
+
+#[test]
+fn a_nul_byte_costs_its_own_statement() {
+    let statements = read("DROP TABLE a; SELECT 'x\0y'; DROP TABLE b", PG);
+    let reasons: Vec<Option<String>> = statements.into_iter().map(|it| it.parsed.err().map(|it| it.reason)).collect();
+    assert_eq!(reasons, [None, Some("a NUL byte, which the server refuses".into()), None]);
 }
 
 #[test]

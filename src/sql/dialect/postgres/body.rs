@@ -74,10 +74,11 @@ fn unquoted<'a>(text: &'a str, literal: &Range<usize>) -> Option<(Range<usize>, 
     let escaped = !source.starts_with(['$', '\'']);
     let inner = literal.start + open..literal.end - close;
     let body = text.get(inner.clone())?;
-    if source.starts_with('$') || !body.contains("''") && !(escaped && body.contains('\\')) {
-        return Some((inner, body.into()));
+    if escaped && body.contains('\\') {
+        return None;
     }
-    (!(escaped && body.contains('\\'))).then(|| (inner, undoubled(body).into()))
+    let verbatim = source.starts_with('$') || !body.contains("''");
+    Some((inner, if verbatim { body.into() } else { undoubled(body).into() }))
 }
 
 /// Doubled quotes as single ones, with a blank outside the inner string in the place of the other; a quote that

@@ -9,7 +9,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use crate::sql::change::{Change, Name};
 use crate::sql::dialect::cursor::{Cursor, is_name, range_of, unquote};
 use crate::sql::dialect::{clause, filter};
-use crate::sql::lexer::{Kind, Token, without_placeholders};
+use crate::sql::lexer::{Kind, Token, is_template, without_placeholders};
 use crate::sql::split::Piece;
 use crate::sql::statement::Clause;
 
@@ -52,10 +52,44 @@ impl<'a> Source<'a> {
                     text.push_str(&" ".repeat(source.len()));
                 }
                 Kind::Word => text.push_str(&without_placeholders(source)),
+                Kind::String => text.push_str(&standard(source)),
                 _ => text.push_str(source),
             }
         }
         text
+    }
+
+    /// The same with identifiers and values for what psql, Python and others put values in place of: `:name`,
+    /// `:'name'`, `:"name"`, `%(name)s`, `%s`. `None` where there is none of them. Most of these are also
+    /// something that PostgreSQL knows, so this is for what it would refuse.
+    pub(super) fn parsable_with_variables(&self) -> Option<String> {
+        let mut text = self.parsable();
+        let mut found = false;
+        let tokens = &self.piece.tokens;
+        for at in 0..tokens.len() {
+            let adjacent = |pair: &[Token]| pair[0].range.end == pair[1].range.start;
+            let length = tokens[at..].windows(2).take_while(|pair| adjacent(pair)).take(4).count() + 1;
+            let follows = |to: usize| tokens[at + 1..(at + to).min(at + length)].iter().map(|it| it.text(self.file));
+            let is = |marks: [&str; 2]| follows(5).step_by(2).take(2).eq(marks) && length == 5;
+            let behind_colon = at > 0 && tokens[at - 1].is_symbol(self.file, ':');
+            let count = match tokens[at].text(self.file) {
+                ":" if !behind_colon && length > 1 => 2,
+                "%" if is(["(", ")"]) => 5,
+                "%" if follows(2).next() == Some("s") => 2,
+                _ => continue,
+            };
+            let last = &tokens[at + count - 1];
+            let start = tokens[at].range.start - self.piece.range.start;
+            let end = last.range.end - self.piece.range.start;
+            let with = match last.kind {
+                Kind::String => format!("'{}'", "_".repeat(end - start - 2)),
+                Kind::Word | Kind::Quoted => "_".repeat(end - start),
+                _ => continue,
+            };
+            text.replace_range(start..end, &with);
+            found = true;
+        }
+        found.then_some(text)
     }
 
     /// It is a DO, or creates a function or a procedure.
@@ -156,10 +190,8 @@ impl<'a> Source<'a> {
     /// One identifier as PostgreSQL folds it; one with placeholders in it as it is written.
     pub(super) fn identifier(&self, node: &SyntaxNode) -> String {
         let written = self.text(node);
-        match without_placeholders(&written) {
-            Cow::Owned(_) => written,
-            Cow::Borrowed(_) => cut(ast::normalize_name_node(node)),
-        }
+        let template = written.starts_with(':') || !written.contains('"') && is_template(&written);
+        if template { written } else { cut(ast::normalize_name_node(node)) }
     }
 
     /// A cursor at the statement's first token.
@@ -168,14 +200,36 @@ impl<'a> Source<'a> {
     }
 }
 
+/// A plain string in which a backslash escapes as one that doubles its quotes, byte for byte in its place.
+fn standard(literal: &str) -> Cow<'_, str> {
+    let plain = literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or_default();
+    let doubled =
+        plain.matches('\'').count().is_multiple_of(2) && plain.split('\'').skip(1).step_by(2).all(str::is_empty);
+    if !plain.contains("\\'") || doubled {
+        return literal.into();
+    }
+    let mut text = String::from("'");
+    let mut rest = plain;
+    while let Some(at) = rest.find('\\') {
+        let escaped = rest[at + 1..].chars().next().map_or(0, char::len_utf8);
+        text.push_str(&rest[..at]);
+        text.push_str(if rest[at + 1..].starts_with('\'') { "''" } else { &rest[at..at + 1 + escaped] });
+        rest = &rest[at + 1 + escaped..];
+    }
+    text.push_str(rest);
+    (text + "'").into()
+}
+
 /// Takes one identifier, folded; PostgreSQL has accepted the statement, so that any word may be one.
 pub(super) fn take_identifier(cursor: &mut Cursor<'_>) -> Option<String> {
+    let variable = cursor.eat(":");
     let token = cursor.tokens.first().filter(|token| is_name(token))?;
     let written = token.text(cursor.source);
     cursor.bump();
     Some(match token.kind {
-        Kind::Quoted => cut(unquote(written)),
-        _ if matches!(without_placeholders(written), Cow::Owned(_)) => written.to_string(),
+        _ if variable => format!(":{written}"),
+        Kind::Quoted => cut(unquote(written.trim_start_matches(['u', 'U', '&']))),
+        _ if is_template(written) => written.to_string(),
         _ => cut(written.to_lowercase()),
     })
 }
