@@ -134,6 +134,30 @@ fn changes(migration: &Migration) -> impl Iterator<Item = &Change> {
     migration.statements.iter().flat_map(|statement| statement.parsed.iter().flatten()).map(|clause| &clause.change)
 }
 
+/// The name of what a change makes, where that is no table and no column.
+fn made(change: &Change) -> Option<&str> {
+    match change {
+        Change::CreateView { view: name, .. }
+        | Change::CreateFunction { name, .. }
+        | Change::CreateType { name, .. }
+        | Change::CreateDomain { domain: name, .. }
+        | Change::CreateSequence { sequence: name, .. } => Some(&name.name),
+        Change::CreateTrigger { name, .. } | Change::CreatePolicy { name, .. } => Some(name),
+        _ => None,
+    }
+}
+
+/// The name of what a change drops, where that is no table and no column.
+fn dropped(change: &Change) -> Option<&str> {
+    match change {
+        Change::DropView { view: name, .. } | Change::DropFunction { name, .. } | Change::DropObject { name, .. } => {
+            Some(&name.name)
+        }
+        Change::DropTrigger { name, .. } => Some(name),
+        _ => None,
+    }
+}
+
 /// Judges one migration.
 struct Judge<'a> {
     migration: &'a Migration,
@@ -152,6 +176,7 @@ impl Judge<'_> {
         let phase = migration.phase.or(comments.phase);
         enter(migration, number, catalog);
         let mut held = Vec::new();
+        let made: BTreeSet<String> = changes(migration).filter_map(made).map(str::to_lowercase).collect();
         for (index, statement) in migration.statements.iter().enumerate() {
             self.outcome.statements += 1;
             if !catalog.session().in_transaction() {
@@ -166,10 +191,18 @@ impl Judge<'_> {
                         let effect = effect(&clause.change, catalog);
                         let rebuilt = catalog.rebuilt(clause);
                         for clause in rebuilt.as_deref().unwrap_or(std::slice::from_ref(clause)) {
-                            let look =
-                                Look { change: &clause.change, before: catalog, effect: effect.as_ref(), held: &held };
-                            self.clause(index, clause, &look, phase);
-                            kinds.extend(unjudged::kind(clause, clauses, catalog));
+                            let look = Look {
+                                change: &clause.change,
+                                before: catalog,
+                                effect: effect.as_ref(),
+                                held: &held,
+                                restated: unjudged::is_restated(clause, clauses, catalog),
+                                comes_back: dropped(&clause.change)
+                                    .is_some_and(|name| made.contains(&name.to_lowercase())),
+                            };
+                            if !self.clause(index, clause, &look, phase) {
+                                kinds.extend(unjudged::kind(clause, clauses, catalog));
+                            }
                         }
                         effects.extend(effect);
                         catalog.apply(clause);
@@ -238,7 +271,9 @@ impl Judge<'_> {
         self.raise(rule, 0, range, message, help);
     }
 
-    fn clause(&mut self, statement: usize, clause: &Clause, look: &Look<'_>, phase: Option<Phase>) {
+    /// Whether a rule had something to say.
+    fn clause(&mut self, statement: usize, clause: &Clause, look: &Look<'_>, phase: Option<Phase>) -> bool {
+        let mut hit = false;
         if let Change::Opaque { kind } = &clause.change {
             let message = format!("what `{kind}` does is decided when it runs: nobody has judged it");
             let help = "write plain statements where that is possible, and read this one twice".into();
@@ -247,6 +282,7 @@ impl Judge<'_> {
         for rule in rules::all().iter().filter(|rule| rule.page.dialects.contains(&look.before.dialect())) {
             let Some(check) = rule.check else { continue };
             let Some(Hit { message, help }) = check(look) else { continue };
+            hit = true;
             if rule.page.belongs_in.is_some() && rule.page.belongs_in == phase {
                 self.outcome.excused += usize::from(self.severity(rule.id).is_some());
                 continue;
@@ -262,6 +298,7 @@ impl Judge<'_> {
             };
             self.findings.push((statement, finding));
         }
+        hit
     }
 
     /// MySQL carries out all actions of an ALTER TABLE in one way, the dearest that one of them needs. Its

@@ -4,11 +4,11 @@ use super::Context;
 use crate::error::{Result, exit_code};
 use crate::lint::rules::{self, Rule};
 
-/// List all rules with their severity
+/// List all rules with their severity and group
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-/// Prints one line per rule: id, severity, title.
+/// Prints one line per rule: id, severity, group, title.
 ///
 /// # Errors
 /// stdout cannot be written.
@@ -19,6 +19,9 @@ pub fn run(_args: &Args, context: &Context) -> Result<u8> {
 
 /// One line per rule.
 pub(super) fn list() -> String {
-    let line = |rule: &Rule| format!("{:<28} {:<5} {}\n", rule.id, rule.page.severity.name(), rule.page.title);
+    let line = |rule: &Rule| {
+        let page = &rule.page;
+        format!("{:<28} {:<5} {:<14} {}\n", rule.id, page.severity.name(), page.group.name(), page.title)
+    };
     rules::all().iter().map(line).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::page::Page;
 use crate::error::{Error, Result, closest};
-use crate::schema::{Catalog, Effect, Lock};
+use crate::schema::{Blocks, Catalog, Effect, Lock};
 use crate::sql::Change;
 
 /// What a check sees: never syntax, paths, settings or a terminal.
@@ -17,6 +17,20 @@ pub struct Look<'a> {
     pub effect: Option<&'a Effect>,
     /// The locks that the transaction holds already.
     pub held: &'a [Lock],
+    /// It is what MySQL's MODIFY or CHANGE leaves out, and the history does not tell that it was there.
+    pub restated: bool,
+    /// What the change drops, the same migration makes anew.
+    pub comes_back: bool,
+}
+
+impl Look<'_> {
+    /// What nobody can do meanwhile.
+    fn blocked(&self) -> &'static str {
+        match self.effect.map(Effect::blocks) {
+            Some(Blocks::ReadsAndWrites) => "read or write",
+            _ => "write",
+        }
+    }
 }
 
 /// What a check found.
@@ -63,15 +77,34 @@ rules! {
     "add-column-not-null" => add_column_not_null,
     "add-foreign-key-blocking" => add_foreign_key_blocking,
     "change-column-type" => change_column_type,
+    "check-rejects-writes" => check_rejects_writes,
     "concurrently-in-transaction" => concurrently_in_transaction,
     "create-index-blocking" => create_index_blocking,
+    "domain-constraint-blocking" => domain_constraint_blocking,
     "drop-column" => drop_column,
+    "drop-constraint-unique" => drop_constraint_unique,
+    "drop-default" => drop_default,
     "drop-index-blocking" => drop_index_blocking,
+    "drop-not-null" => drop_not_null,
+    "drop-object" => drop_object,
     "drop-table" => drop_table,
+    "drop-trigger" => drop_trigger,
+    "index-may-stay-invalid" => index_may_stay_invalid,
+    "lock-table" => lock_table,
+    "partition-blocking" => partition_blocking,
+    "reindex-blocking" => reindex_blocking,
     "rename-column" => rename_column,
+    "rename-enum-label" => rename_enum_label,
+    "rename-object" => rename_object,
     "rename-table" => rename_table,
+    "revoke-privilege" => revoke_privilege,
+    "rewrite-table" => rewrite_table,
+    "row-security" => row_security,
     "set-not-null" => set_not_null,
+    "truncate-table" => truncate_table,
     "update-unbatched" => update_unbatched,
+    "validate-under-lock" => validate_under_lock,
+    "work-under-lock" => work_under_lock,
     raised:
     "duplicate-version",
     "missing-version",

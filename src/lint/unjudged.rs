@@ -16,10 +16,11 @@ pub(super) fn kind(clause: &Clause, statement: &[Clause], before: &Catalog) -> O
 
 /// MySQL's MODIFY and CHANGE take away what they leave out of a column's definition, also what it never had. Of a
 /// column that the history never told of, the type is what matters.
-fn is_restated(clause: &Clause, statement: &[Clause], before: &Catalog) -> bool {
+pub(super) fn is_restated(clause: &Clause, statement: &[Clause], before: &Catalog) -> bool {
     let known = |table, column| before.column(table, column);
     let had = match &clause.change {
         Change::DropDefault { table, column } => known(table, column).is_some_and(|known| known.default.is_some()),
+        Change::DropNotNull { table, column } => known(table, column).is_some_and(|known| known.not_null),
         Change::AlterColumn { table, column, action: ColumnAction::DropIdentity } => {
             known(table, column).is_some_and(|known| known.identity)
         }
@@ -55,6 +56,20 @@ fn is_judged(change: &Change) -> bool {
             | Change::Commit
             | Change::Rollback
             | Change::Opaque { .. }
+            | Change::CreatePolicy { .. }
+            | Change::DetachPartition { .. }
+            | Change::DropDefault { .. }
+            | Change::DropFunction { .. }
+            | Change::DropTrigger { .. }
+            | Change::DropView { .. }
+            | Change::LockTable { .. }
+            | Change::MoveToSchema { .. }
+            | Change::RefreshView { .. }
+            | Change::Reindex { .. }
+            | Change::RenameLabel { .. }
+            | Change::RenameObject { .. }
+            | Change::Revoke { .. }
+            | Change::Truncate { .. }
     )
 }
 

@@ -319,33 +319,15 @@ fn a_rule_is_explained_up_to_its_cases() {
 
 #[test]
 fn rules_are_listed() {
-    insta::assert_snapshot!(run(&[], &["rules"]), @r#"
-    exit code: 0
-    ----- stdout -----
-    add-check-blocking           deny  Adding a CHECK while nobody can use the table
-    add-column-not-null          deny  Adding a NOT NULL column without a default
-    add-foreign-key-blocking     deny  Adding a foreign key while nobody can write either table
-    change-column-type           deny  Changing a column's type so that the table is rewritten
-    concurrently-in-transaction  deny  A statement that the server refuses inside a transaction
-    create-index-blocking        deny  Building an index while nobody can write the table
-    drop-column                  deny  Dropping a column that the running version may use
-    drop-index-blocking          deny  Dropping an index while nobody can use its table
-    drop-table                   deny  Dropping a table that the running version may use
-    rename-column                deny  Renaming a column that the running version uses
-    rename-table                 deny  Renaming a table that the running version uses
-    set-not-null                 deny  Demanding NOT NULL of a column that may hold NULL
-    update-unbatched             warn  Changing or deleting many rows in one transaction
-    duplicate-version            deny  Two migrations with the same version
-    missing-version              warn  A number that no migration has
-    opaque-statement             note  A statement whose effect is decided when it runs
-    out-of-order-version         warn  A new migration before one that was there already
-    schema-drift                 warn  The database is not what the migrations made of it
-    suppression-without-reason   warn  A suppression that gives no reason
-    unknown-directive            warn  A comment to Lockkeeper that it does not understand
-    unreadable-statement         deny  A statement that could not be read
-    unused-suppression           warn  A suppression that suppresses nothing
-    ----- stderr -----
-    "#);
+    let list = run(&[], &["rules"]);
+    let line = list.lines().find(|line| line.trim_start().starts_with("drop-column ")).unwrap();
+    assert_eq!(
+        line.trim(),
+        "drop-column                  deny  data-loss      Dropping a column that the running version may use"
+    );
+    let pages = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/rules")).unwrap().count();
+    // Beside the exit code and the names of the two streams.
+    assert_eq!(list.trim().lines().count(), pages + 3, "{list}");
 }
 
 #[test]

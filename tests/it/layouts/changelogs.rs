@@ -70,6 +70,7 @@ fn json() {
     ann:1: liquibase-json/changelog.json (2)
     liquibase-json/changelog.json:8 drop-table
     liquibase-json/changelog.json:10 change-column-type
+    liquibase-json/changelog.json:10 work-under-lock
     note: `liquibase-json/changelog.json` is read as liquibase (by `databaseChangeLog`): each changeset in a transaction unless it says runInTransaction="false"; contexts, labels and preconditions are taken to hold
     1 files, postgres
     "#);

@@ -107,6 +107,8 @@ fn flyway_knows_what_refuses_a_transaction() {
     5: db/V5__e.sql (1, no transaction)
     6: db/V6__f.sql (1)
     7: db/V7.sql (1)
+    db/V2__b.sql:1 reindex-blocking
+    db/V6__f.sql:1 reindex-blocking
     note: `db` is read as flyway (by a dotted version): versions in order, then repeatables; each script in a transaction unless a statement or its `.conf` refuses
     7 files, postgres
     "#);
