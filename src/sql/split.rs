@@ -14,18 +14,19 @@ pub(super) struct Piece {
     pub(super) unclosed: bool,
 }
 
-/// Cuts a whole file. Every token but terminators and `DELIMITER` lines is in exactly one piece.
-pub(super) fn pieces(text: &str, dialect: Dialect) -> Vec<Piece> {
-    cut(text, dialect).0
+/// Cuts a whole file and hands over piece after piece: the tokens of one at a time are kept. Every token but terminators
+/// and `DELIMITER` lines is in exactly one piece.
+pub(super) fn pieces(text: &str, dialect: Dialect, mut each: impl FnMut(&Piece)) {
+    cut(text, dialect, &mut each);
 }
 
 /// The byte ranges of a file's comments, with their marks, in order. What looks like a comment inside a string is none.
 pub fn comments(text: &str, dialect: Dialect) -> Vec<Range<usize>> {
-    cut(text, dialect).1
+    cut(text, dialect, &mut |_| {}).into_comments()
 }
 
-fn cut(text: &str, dialect: Dialect) -> (Vec<Piece>, Vec<Range<usize>>) {
-    let mut splitter = Splitter { text, dialect, pieces: Vec::new(), tokens: Vec::new(), body: Body::default() };
+fn cut<'a>(text: &'a str, dialect: Dialect, each: &mut dyn FnMut(&Piece)) -> Lexer<'a> {
+    let mut splitter = Splitter { text, dialect, each, tokens: Vec::new(), body: Body::default() };
     let mut lexer = Lexer::new(text, dialect);
     // Where the first `;` of an open body stands: what follows it is not lost if no END comes.
     let mut resume = None;
@@ -43,37 +44,30 @@ fn cut(text: &str, dialect: Dialect) -> (Vec<Piece>, Vec<Range<usize>>) {
         match resume.take().filter(|_| splitter.body.is_open()) {
             Some((count, behind)) => {
                 splitter.tokens.truncate(count);
-                splitter.finish();
-                if let Some(piece) = splitter.pieces.last_mut() {
-                    piece.unclosed = true;
-                }
+                splitter.end(true);
                 lexer.go_back(behind);
             }
             None => break,
         }
     }
-    let unclosed = splitter.body.is_open();
-    let before = splitter.pieces.len();
-    splitter.finish();
-    for piece in &mut splitter.pieces[before..] {
-        piece.unclosed = unclosed;
-    }
-    (splitter.pieces, lexer.into_comments())
+    splitter.end(splitter.body.is_open());
+    lexer
 }
 
 /// Each broken body costs one more look at the rest of the file.
 const RESUMPTIONS: usize = 20;
 
-/// The pieces so far and the one that is being read.
-struct Splitter<'a> {
+/// The piece that is being read.
+struct Splitter<'a, 'e> {
     text: &'a str,
     dialect: Dialect,
-    pieces: Vec<Piece>,
+    /// What is done with each piece.
+    each: &'e mut dyn FnMut(&Piece),
     tokens: Vec<Token>,
     body: Body,
 }
 
-impl<'a> Splitter<'a> {
+impl<'a> Splitter<'a, '_> {
     fn feed(&mut self, token: Token, lexer: &mut Lexer<'a>) {
         let text = self.text;
         let first = self.tokens.is_empty();
@@ -125,6 +119,10 @@ impl<'a> Splitter<'a> {
     }
 
     fn finish(&mut self) {
+        self.end(false);
+    }
+
+    fn end(&mut self, unclosed: bool) {
         self.body = Body::default();
         let mut tokens = std::mem::take(&mut self.tokens);
         // `END; //`: the last `;` is not the delimiter, but still ends the statement.
@@ -132,8 +130,12 @@ impl<'a> Splitter<'a> {
         if let (Some(first), Some(last)) = (tokens.first(), tokens.last())
             && tokens.iter().any(|token| token.kind != Kind::Executed)
         {
-            self.pieces.push(Piece { range: first.range.start..last.range.end, tokens, unclosed: false });
+            let piece = Piece { range: first.range.start..last.range.end, tokens, unclosed };
+            (self.each)(&piece);
+            tokens = piece.tokens;
         }
+        tokens.clear();
+        self.tokens = tokens;
     }
 }
 

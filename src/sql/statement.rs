@@ -44,18 +44,19 @@ pub struct Unread {
 pub fn read(text: &str, dialect: Dialect) -> Vec<Statement> {
     let mut routines = dialect::postgres::Routines::default();
     let mut known = dialect::mysql::Known::default();
-    let mut statement = |piece: Piece| {
-        let mut parsed = parse(text, &piece, || match dialect {
-            Dialect::Postgres => dialect::postgres::parse(text, &piece, &mut routines),
-            Dialect::Mysql => dialect::mysql::parse(text, &piece, &mut known),
-            Dialect::Sqlite => dialect::sqlite::parse(text, &piece),
+    let mut statements = Vec::new();
+    split::pieces(text, dialect, |piece| {
+        let mut parsed = parse(text, piece, || match dialect {
+            Dialect::Postgres => dialect::postgres::parse(text, piece, &mut routines),
+            Dialect::Mysql => dialect::mysql::parse(text, piece, &mut known),
+            Dialect::Sqlite => dialect::sqlite::parse(text, piece),
         });
         if let Ok(clauses) = &mut parsed {
             clauses.extend(routines.run(text));
         }
-        Statement { range: piece.range, parsed }
-    };
-    split::pieces(text, dialect).into_iter().map(&mut statement).collect()
+        statements.push(Statement { range: piece.range.clone(), parsed });
+    });
+    statements
 }
 
 /// Reads one part of a file; the ranges are those of the file.

@@ -45,7 +45,9 @@ pub(super) fn read_string(
 
 /// Reads statements that no control flow stands around.
 pub(super) fn sql(text: &str, kind: &str, known: &mut Routines) -> Vec<Clause> {
-    split::pieces(text, Dialect::Postgres).iter().flat_map(|piece| one(text, piece, kind, known)).collect()
+    let mut clauses = Vec::new();
+    split::pieces(text, Dialect::Postgres, |piece| clauses.extend(one(text, piece, kind, known)));
+    clauses
 }
 
 fn one(text: &str, piece: &Piece, kind: &str, known: &mut Routines) -> Vec<Clause> {
