@@ -11,6 +11,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indexmap", &["schema"]),
     ("indicatif", &["report/progress"]),
     ("miette", &["report/text", "cli"]),
+    ("mimalloc", &["main"]),
     ("nix", &["database/temporary", "cli"]),
     ("refinery_core", &["history/layout", "run/ledger"]),
     ("roxmltree", &["history/layout/liquibase/xml"]),
