@@ -50,7 +50,7 @@ pub async fn read_from<S: Session>(session: &mut S) -> Result<Live, DatabaseErro
     }
     let mut untold = Vec::new();
     let catalog = match session.dialect() {
-        Dialect::Postgres => postgres::read(session).await?,
+        Dialect::Postgres => postgres::read(session, &mut untold).await?,
         Dialect::Mysql => mysql::read(session).await?,
         Dialect::Sqlite => sqlite::read(session).await?,
     };

@@ -87,7 +87,7 @@ fn differences(dialect: Dialect, history: &Table, live: &Table) -> Vec<Differenc
     }
     let mut found = columns(dialect, history, live);
     // A partition has its parent's keys, which the history does not repeat.
-    if history.parts_known && history.partition_of.is_none() && live.partition_of.is_none() {
+    if history.parts_known && live.parts_known && history.partition_of.is_none() && live.partition_of.is_none() {
         keys(dialect, history, live, &mut found);
         indexes(dialect, history, live, &mut found);
     }

@@ -55,7 +55,7 @@ fn show_table(table: &Table) -> String {
 }
 
 /// `schema.name`, or a name alone.
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     match text.split_once('.') {
         Some((schema, name)) => Name { schema: Some(schema.to_string()), name: name.to_string() },
         None => Name::plain(text),

@@ -16,6 +16,7 @@ mod gates;
 mod kill;
 mod layouts;
 mod lint;
+mod live;
 mod plan;
 mod python;
 mod recipes;

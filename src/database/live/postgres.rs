@@ -10,7 +10,21 @@ use crate::sql::{Column, Constraint, ConstraintKind, Dialect, Generated, Index, 
 /// Tables by schema and name.
 type Tables = BTreeMap<(String, String), Table>;
 
-pub(super) async fn read<S: Session>(session: &mut S) -> Result<Catalog, DatabaseError> {
+/// Tables that somebody holds for himself alone, or waits for: to read an expression of theirs is to queue behind him.
+struct Locked(Vec<String>);
+
+impl Locked {
+    /// `expression`, unless the table of this `oid` is one of them.
+    fn unless(&self, oid: &str, expression: &str) -> String {
+        match self.0.is_empty() {
+            true => expression.to_string(),
+            false => format!("CASE WHEN {oid} NOT IN ({}) THEN {expression} END", self.0.join(", ")),
+        }
+    }
+}
+
+/// The schema; what cannot be read just now is said in `untold`.
+pub(super) async fn read<S: Session>(session: &mut S, untold: &mut Vec<String>) -> Result<Catalog, DatabaseError> {
     let mut catalog = Catalog::new(Dialect::Postgres);
     let path = session.query("SELECT unnest(current_schemas(false))::text", &[]).await?;
     if !path.is_empty() {
@@ -18,9 +32,10 @@ pub(super) async fn read<S: Session>(session: &mut S) -> Result<Catalog, Databas
     }
     types(session, &mut catalog).await?;
     let mut tables = relations(session).await?;
-    columns(session, &mut tables).await?;
-    constraints(session, &mut tables).await?;
-    indexes(session, &mut tables).await?;
+    let locked = locked(session, &mut tables, untold).await?;
+    columns(session, &mut tables, &locked).await?;
+    constraints(session, &mut tables, &locked).await?;
+    indexes(session, &mut tables, &locked).await?;
     dependents(session, &mut tables).await?;
     for ((schema, _), table) in tables {
         catalog.insert(Some(&schema), table);
@@ -36,6 +51,30 @@ fn own(catalogue: &str, object: &str) -> String {
          AND n.nspname NOT LIKE 'pg\\_temp%' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend e \
          WHERE e.classid = 'pg_catalog.{catalogue}'::regclass AND e.objid = {object}.oid AND e.deptype = 'e')"
     )
+}
+
+async fn locked<S: Session>(
+    session: &mut S,
+    tables: &mut Tables,
+    untold: &mut Vec<String>,
+) -> Result<Locked, DatabaseError> {
+    let sql = "SELECT DISTINCT n.nspname::text, c.relname::text, c.oid
+        FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
+          AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())";
+    let mut oids = Vec::new();
+    for row in session.query(sql, &[]).await? {
+        oids.push(text(&row, 2));
+        if let Some(table) = table_of(tables, &row) {
+            table.parts_known = false;
+            untold.push(format!(
+                "`{}` is locked by somebody just now: its defaults and indexes are not told",
+                table.name
+            ));
+        }
+    }
+    Ok(Locked(oids))
 }
 
 async fn relations<S: Session>(session: &mut S) -> Result<Tables, DatabaseError> {
@@ -92,10 +131,10 @@ async fn relations<S: Session>(session: &mut S) -> Result<Tables, DatabaseError>
     Ok(tables)
 }
 
-async fn columns<S: Session>(session: &mut S, tables: &mut Tables) -> Result<(), DatabaseError> {
+async fn columns<S: Session>(session: &mut S, tables: &mut Tables, locked: &Locked) -> Result<(), DatabaseError> {
     let sql = format!(
         "SELECT n.nspname::text, c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-            CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END, a.attidentity::text,
+            CASE WHEN a.attgenerated = '' THEN {} END, a.attidentity::text,
             a.attgenerated::text,
             (SELECT l.collname::text FROM pg_catalog.pg_collation l, pg_catalog.pg_type t
              WHERE l.oid = a.attcollation AND t.oid = a.atttypid AND a.attcollation <> t.typcollation)
@@ -104,6 +143,7 @@ async fn columns<S: Session>(session: &mut S, tables: &mut Tables) -> Result<(),
          LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
          WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND {}
          ORDER BY c.oid, a.attnum",
+        locked.unless("d.adrelid", "pg_get_expr(d.adbin, d.adrelid)"),
         own("pg_class", "c")
     );
     for row in session.query(&sql, &[]).await? {
@@ -128,18 +168,19 @@ async fn columns<S: Session>(session: &mut S, tables: &mut Tables) -> Result<(),
     Ok(())
 }
 
-async fn constraints<S: Session>(session: &mut S, tables: &mut Tables) -> Result<(), DatabaseError> {
+async fn constraints<S: Session>(session: &mut S, tables: &mut Tables, locked: &Locked) -> Result<(), DatabaseError> {
     let sql = format!(
         "SELECT n.nspname::text, c.relname::text, k.conname::text, k.contype::text, k.convalidated,
             (SELECT string_agg(a.attname, E'\\x1f' ORDER BY u.n)
              FROM unnest(k.conkey) WITH ORDINALITY AS u(attnum, n)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum),
-            fn.nspname::text, f.relname::text, pg_get_expr(k.conbin, k.conrelid),
+            fn.nspname::text, f.relname::text, {},
             (SELECT x.relname::text FROM pg_catalog.pg_class x WHERE x.oid = k.conindid AND k.contype IN ('p', 'u', 'x'))
          FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace
          WHERE k.contype IN ('c', 'f', 'p', 'u', 'x', 'n') AND {} ORDER BY k.oid",
+        locked.unless("k.conrelid", "pg_get_expr(k.conbin, k.conrelid)"),
         own("pg_class", "c")
     );
     for row in session.query(&sql, &[]).await? {
@@ -164,20 +205,22 @@ async fn constraints<S: Session>(session: &mut S, tables: &mut Tables) -> Result
     Ok(())
 }
 
-async fn indexes<S: Session>(session: &mut S, tables: &mut Tables) -> Result<(), DatabaseError> {
+async fn indexes<S: Session>(session: &mut S, tables: &mut Tables, locked: &Locked) -> Result<(), DatabaseError> {
     let sql = format!(
         "SELECT n.nspname::text, c.relname::text, i.relname::text, x.indisunique, x.indisvalid AND x.indisready,
-            (SELECT string_agg(CASE WHEN k.attnum = 0 THEN pg_get_indexdef(x.indexrelid, k.n::int, true)
+            (SELECT string_agg(CASE WHEN k.attnum = 0 THEN coalesce({}, '(expression)')
                                     ELSE a.attname::text END, E'\\x1f' ORDER BY k.n)
              FROM unnest(x.indkey) WITH ORDINALITY AS k(attnum, n)
              LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum AND k.attnum <> 0
              WHERE k.n <= x.indnkeyatts),
-            am.amname::text, pg_get_expr(x.indpred, x.indrelid), x.indexprs IS NULL
+            am.amname::text, {}, x.indexprs IS NULL AND x.indpred IS NULL
          FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
          JOIN pg_catalog.pg_am am ON am.oid = i.relam JOIN pg_catalog.pg_class c ON c.oid = x.indrelid
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
                            WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x')) AND {} ORDER BY i.oid",
+        locked.unless("x.indrelid", "pg_get_indexdef(x.indexrelid, k.n::int, true)"),
+        locked.unless("x.indrelid", "pg_get_expr(x.indpred, x.indrelid)"),
         own("pg_class", "c")
     );
     for row in session.query(&sql, &[]).await? {
@@ -189,7 +232,7 @@ async fn indexes<S: Session>(session: &mut S, tables: &mut Tables) -> Result<(),
             columns: list(&row, 5),
             unique: yes(&row, 3),
             method: optional(&row, 6).filter(|method| method != "btree"),
-            plain: predicate.is_none() && yes(&row, 8),
+            plain: yes(&row, 8),
             predicate,
         };
         if !yes(&row, 4) {
