@@ -176,6 +176,7 @@ impl Judge<'_> {
         let phase = migration.phase.or(comments.phase);
         enter(migration, number, catalog);
         let mut held = Vec::new();
+        let all: Vec<&Change> = changes(migration).collect();
         let made: BTreeSet<String> = changes(migration).filter_map(made).map(str::to_lowercase).collect();
         for (index, statement) in migration.statements.iter().enumerate() {
             self.outcome.statements += 1;
@@ -196,6 +197,7 @@ impl Judge<'_> {
                                 before: catalog,
                                 effect: effect.as_ref(),
                                 held: &held,
+                                migration: &all,
                                 restated: unjudged::is_restated(clause, clauses, catalog),
                                 comes_back: dropped(&clause.change)
                                     .is_some_and(|name| made.contains(&name.to_lowercase())),
@@ -283,6 +285,9 @@ impl Judge<'_> {
             let Some(check) = rule.check else { continue };
             let Some(Hit { message, help }) = check(look) else { continue };
             hit = true;
+            if rule.page.once && self.findings.iter().any(|(_, finding)| finding.rule == rule.id) {
+                continue;
+            }
             if rule.page.belongs_in.is_some() && rule.page.belongs_in == phase {
                 self.outcome.excused += usize::from(self.severity(rule.id).is_some());
                 continue;

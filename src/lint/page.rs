@@ -76,6 +76,8 @@ pub struct Page {
     pub breaks: Vec<Breaks>,
     /// From which phase and gate on the same statement is clean, as the end of a sentence.
     pub allowed_when: Option<&'static str>,
+    /// It is said at the first place of a migration only: what mends that one mends the others.
+    pub once: bool,
     /// The heading, without its mark.
     pub title: &'static str,
     /// The page from its heading up to the test cases.
@@ -91,6 +93,7 @@ impl Page {
             text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).ok_or("no front matter")?;
         let (mut id, mut group, mut severity, mut since) = (None, None, None, None);
         let (mut dialects, mut belongs_in, mut breaks, mut allowed_when) = (Vec::new(), None, Vec::new(), None);
+        let mut once = false;
         for line in front.lines() {
             let (key, value) = line.split_once(": ").ok_or_else(|| format!("`{line}` is not `key: value`"))?;
             match key {
@@ -102,6 +105,7 @@ impl Page {
                         breaks.push(known.ok_or_else(|| format!("nobody breaks at `{word}`"))?);
                     }
                 }
+                "once" => once = value == "yes",
                 "allowed-when" => allowed_when = Some(value),
                 "severity" => severity = Severity::from_word(value),
                 "dialects" => {
@@ -124,6 +128,7 @@ impl Page {
             belongs_in,
             breaks,
             allowed_when,
+            once,
             title,
             explanation: body.split_once("\n## Cases\n").map_or(body, |(before, _)| before),
             body,

@@ -17,6 +17,8 @@ pub struct Look<'a> {
     pub effect: Option<&'a Effect>,
     /// The locks that the transaction holds already.
     pub held: &'a [Lock],
+    /// All changes of the migration, before and after this one.
+    pub migration: &'a [&'a Change],
     /// It is what MySQL's MODIFY or CHANGE leaves out, and the history does not tell that it was there.
     pub restated: bool,
     /// What the change drops, the same migration makes anew.

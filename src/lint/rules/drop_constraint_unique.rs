@@ -1,5 +1,5 @@
 use super::{Hit, Look};
-use crate::sql::{Change, ConstraintKind};
+use crate::sql::{Change, ConstraintKind, Index, Name};
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
@@ -18,7 +18,7 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         }
         _ => return None,
     };
-    if before.is_new(table) {
+    if before.is_new(table) || is_kept(look, table, name, columns) {
         return None;
     }
     let columns = columns.join(", ");
@@ -30,4 +30,27 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         "keep it until no version that is live or wanted relies on it; to replace it, create the new one on the same columns \
          first",
     ))
+}
+
+/// Another key on the same columns is there, or comes with this migration.
+fn is_kept(look: &Look<'_>, table: &Name, dropped: &str, columns: &[String]) -> bool {
+    let before = look.before;
+    let is_same = |other: &[String]| {
+        other.len() == columns.len() && other.iter().all(|column| columns.iter().any(|known| before.same(known, column)))
+    };
+    let is_key = |kind: &ConstraintKind| match kind {
+        ConstraintKind::Unique { columns } | ConstraintKind::PrimaryKey { columns } => is_same(columns),
+        _ => false,
+    };
+    let is_index = |index: &Index| index.unique && index.predicate.is_none() && is_same(&index.columns);
+    let stays = before.table(table).is_some_and(|known| {
+        known.constraints.iter().any(|(name, constraint)| name != dropped && is_key(&constraint.kind))
+            || known.indexes.iter().any(|(name, index)| name != dropped && is_index(index))
+    });
+    stays
+        || look.migration.iter().any(|change| match change {
+            Change::AddConstraint { table: on, constraint } => before.is_same_table(on, table) && is_key(&constraint.kind),
+            Change::CreateIndex { table: on, index, .. } => before.is_same_table(on, table) && is_index(index),
+            _ => false,
+        })
 }
