@@ -3,6 +3,7 @@
 
 mod bodies;
 mod broken;
+mod dialect_forms;
 mod forms;
 mod placeholders;
 mod procedures;

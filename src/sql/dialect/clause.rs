@@ -37,11 +37,6 @@ pub(super) fn statement_kind(source: &str, tokens: &[Token]) -> String {
     speak(&words)
 }
 
-/// What an action of ALTER TABLE that concerns no rule is called: `ALTER TABLE OWNER TO`.
-pub(super) fn action_kind(source: &str, tokens: &[Token]) -> String {
-    format!("ALTER TABLE {}", action_words(source, tokens))
-}
-
 /// The words of an action: `OWNER TO`.
 pub(super) fn action_words(source: &str, tokens: &[Token]) -> String {
     let (mut words, rest) = leading_words(source, tokens);

@@ -1,17 +1,27 @@
 //! SET.
 
 use super::known::Known;
+use super::parse;
 use crate::sql::change::Change;
-use crate::sql::dialect::cursor::Cursor;
+use crate::sql::dialect::cursor::{Cursor, range_of};
 use crate::sql::dialect::filter::text_of;
 use crate::sql::dialect::tokens::Statement;
+use crate::sql::split::Piece;
 use crate::sql::statement::{Clause, Unread};
 
 /// `SET a = 1, GLOBAL b = 2`, each assignment a clause.
 pub(super) fn set(mut statement: Statement<'_>, known: &mut Known) -> Result<Vec<Clause>, Unread> {
     let cursor = &mut statement.cursor;
     cursor.bump();
-    if ["PASSWORD", "RESOURCE GROUP", "STATEMENT"].iter().any(|words| cursor.at(words)) {
+    if cursor.eat("STATEMENT") {
+        // MariaDB sets variables for one statement.
+        cursor.until(&["FOR"]);
+        cursor.need("FOR")?;
+        let range = range_of(cursor.tokens).ok_or_else(|| cursor.expected("a statement"))?;
+        let piece = Piece { range, tokens: cursor.tokens.to_vec(), unclosed: false };
+        return parse(cursor.source, &piece, known);
+    }
+    if ["PASSWORD", "RESOURCE GROUP"].iter().any(|words| cursor.at(words)) {
         return Ok(statement.other());
     }
     let mut clauses = Vec::new();

@@ -7,7 +7,6 @@ use super::redefine;
 use super::{create, option};
 use crate::sql::Dialect;
 use crate::sql::change::{Change, ColumnAction, Name, Object};
-use crate::sql::dialect::clause;
 use crate::sql::dialect::cursor::{Cursor, range_of};
 use crate::sql::dialect::filter::text_of;
 use crate::sql::lexer::{Kind, Token};
@@ -129,13 +128,14 @@ fn partitions(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<Change>> {
         "IMPORT",
         "CONVERT",
     ];
-    let by = cursor.at("PARTITION BY");
     let from_table = cursor.at("CONVERT TABLE");
-    if !by && !from_table && !ACTIONS.iter().any(|word| cursor.at(&format!("{word} PARTITION"))) {
-        return None;
-    }
-    let words = clause::action_kind(cursor.source, cursor.tokens);
-    let mut changes = vec![act(table, words.trim_start_matches("ALTER TABLE "))];
+    let words = match ACTIONS.iter().find(|word| cursor.at(&format!("{word} PARTITION"))) {
+        Some(word) => format!("{word} PARTITION"),
+        None if from_table => "CONVERT TABLE".to_string(),
+        None if cursor.at("PARTITION BY") => "PARTITION BY".to_string(),
+        None => return None,
+    };
+    let mut changes = vec![act(table, words.clone())];
     // The table that partition and rows are exchanged with.
     let other = if from_table {
         cursor.eat("CONVERT TABLE");
@@ -144,7 +144,7 @@ fn partitions(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<Change>> {
         cursor.until(&["WITH TABLE", "TO TABLE"]);
         if cursor.eat("WITH TABLE") || cursor.eat("TO TABLE") { cursor.name() } else { None }
     };
-    changes.extend(other.map(|other| act(&other, words.trim_start_matches("ALTER TABLE "))));
+    changes.extend(other.map(|other| act(&other, words)));
     cursor.tokens = &[];
     Some(changes)
 }
@@ -383,7 +383,7 @@ fn other_object(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
     let prefixed = ["LOGFILE", "UNDO", "RESOURCE"];
     let word = cursor.peek();
     match known.iter().chain(&prefixed).any(|known| *known == word) {
-        true => Ok(statement.other()),
+        true => Ok(statement.whole(Change::Other { kind: format!("ALTER {word}") })),
         false => Err(cursor.expected("TABLE")),
     }
 }

@@ -13,7 +13,9 @@ use crate::sql::statement::Unread;
 pub(super) fn column(statement: &Statement<'_>, cursor: &mut Cursor<'_>) -> Result<Column, Unread> {
     let name = cursor.need_identifier("a column")?;
     let data_type = data_type(statement.dialect, cursor)?;
-    let mut column = Column { name, identity: data_type == "serial", data_type, ..Column::default() };
+    let serial = statement.dialect == Dialect::Mysql && data_type == "serial";
+    let mut column =
+        Column { name, data_type, identity: serial, not_null: serial, unique: serial, ..Column::default() };
     while attribute(statement, cursor, &mut column)? {}
     Ok(column)
 }
@@ -100,6 +102,9 @@ fn attribute(statement: &Statement<'_>, cursor: &mut Cursor<'_>, column: &mut Co
         if !cursor.eat("NOT ENFORCED") {
             cursor.eat("ENFORCED");
         }
+    } else if cursor.eat("GENERATED ALWAYS AS ROW START") || cursor.eat("GENERATED ALWAYS AS ROW END") {
+        // MariaDB's system versioning fills them.
+        column.generated = Some(Generated::Stored);
     } else if cursor.eat("GENERATED ALWAYS AS") || cursor.eat("AS") {
         statement.expression(cursor.need_group()?)?;
         let stored = cursor.eat("STORED") || cursor.eat("PERSISTENT");

@@ -68,10 +68,11 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
         "UNDO",
         "RESOURCE",
     ];
-    if !KNOWN.contains(&cursor.peek().as_str()) {
+    let word = cursor.peek();
+    if !KNOWN.contains(&word.as_str()) {
         return Err(cursor.expected("what to create"));
     }
-    Ok(statement.other())
+    Ok(statement.whole(Change::Other { kind: format!("CREATE {word}") }))
 }
 
 /// Takes the words that may stand between CREATE, or ALTER, and the kind of object.
@@ -221,7 +222,7 @@ fn selects(statement: &mut Statement<'_>) -> Result<bool, Unread> {
     Ok(true)
 }
 
-/// Its columns are the arguments of its module that are none of the module's settings.
+/// Its columns are the module's business, and no more known than those of a query.
 fn virtual_table(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
     let if_not_exists = statement.cursor.eat("IF NOT EXISTS");
     let table = statement.cursor.need_name("a table")?;
@@ -235,7 +236,7 @@ fn virtual_table(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
         columns: Vec::new(),
         constraints: Vec::new(),
         indexes: Vec::new(),
-        columns_from: Vec::new(),
+        columns_from: vec![ColumnsFrom::Query],
         partitioned: false,
         temporary: false,
         if_not_exists,

@@ -34,28 +34,56 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
         cursor.bump();
     }
     let alone = !with && cursor.tokens.len() == behind_word;
+    let all = cursor.within(statement.all);
     let changes = match word.as_str() {
         "UPDATE" => update(cursor, alone)?,
         "DELETE" => delete(cursor)?,
-        "INSERT" | "REPLACE" => vec![insert(cursor, overlooks)?],
+        "INSERT" | "REPLACE" => {
+            let mut change = insert(cursor, overlooks)?;
+            if let Change::Insert { query: Some(query), .. } = &mut change {
+                // What WITH names in front of it is no table.
+                query.reads = tables::read_by(&all);
+            }
+            vec![change]
+        }
         _ => return Ok(statement.other()),
     };
     Ok(changes.into_iter().flat_map(|change| statement.whole(change)).collect())
 }
 
-/// Asks sqlparser, without what of MySQL's it does not know: modifiers, and `UPDATE a, b SET`.
+/// Asks sqlparser, without what it does not know: modifiers, `UPDATE a, b SET`, `DELETE a.* FROM`, and of SQLite
+/// `INSERT INTO t AS x` and the target of ON CONFLICT.
 fn judge(statement: &Statement<'_>) -> Result<(), Unread> {
     let (source, all) = (statement.cursor.source, statement.all);
-    if statement.dialect != Dialect::Mysql {
-        return sqlparser::statement(source, all, statement.dialect);
+    let mut rest = Cursor::new(source, all);
+    let mut kept = Vec::new();
+    if rest.at("WITH") {
+        kept.push(rest.until(&["UPDATE", "DELETE", "INSERT", "REPLACE", "SELECT"]));
     }
-    let is_modifier = |token: &&Token| MODIFIERS.iter().any(|word| token.is_word(source, word));
-    let skipped = 1 + all[1..].iter().take_while(is_modifier).count();
-    let mut rest = Cursor::new(source, &all[skipped..]);
-    let mut kept = vec![&all[..1]];
-    if all[0].is_word(source, "update") {
-        kept.push(rest.until(&[",", "SET"]));
-        rest.until(&["SET"]);
+    let first = rest.peek();
+    kept.push(rest.tokens.get(..1).unwrap_or_default());
+    rest.bump();
+    if statement.dialect == Dialect::Mysql {
+        while MODIFIERS.iter().any(|word| rest.eat(word)) {}
+        if first == "UPDATE" {
+            kept.push(rest.until(&[",", "SET"]));
+            rest.until(&["SET"]);
+        } else if first == "DELETE" {
+            kept.push(rest.until(&[". * ,", ". * FROM"]));
+            while rest.eat(". *") {
+                kept.push(rest.until(&[". * ,", ". * FROM"]));
+            }
+        }
+    } else if first == "INSERT" || first == "REPLACE" {
+        kept.push(rest.until(&["AS", "(", "VALUES", "SELECT", "DEFAULT", "WITH"]));
+        if rest.eat("AS") {
+            rest.bump();
+        }
+        kept.push(rest.until(&["ON CONFLICT"]));
+        if rest.at("ON CONFLICT") {
+            kept.push(&rest.tokens[..2]);
+            rest.until(&["DO"]);
+        }
     }
     kept.push(rest.tokens);
     sqlparser::statement(source, &kept.concat(), statement.dialect)
@@ -97,12 +125,11 @@ fn query(cursor: &Cursor<'_>) -> Query {
     let mut ahead = cursor.clone();
     let all = ahead.until(&["ON DUPLICATE KEY", "ON CONFLICT", "RETURNING"]);
     let mut query = cursor.within(all);
-    let reads = tables::read_by(&query);
     while let Some(inner) = query.clone().group() {
         query = query.within(inner);
     }
     if !query.eat("SELECT") {
-        return Query { reads, selects: Vec::new() };
+        return Query::default();
     }
     let _ = query.eat("ALL") || query.eat("DISTINCT");
     let listed = query.until(&["FROM"]);
@@ -117,7 +144,7 @@ fn query(cursor: &Cursor<'_>) -> Query {
         name.filter(|_| alone).or_else(|| text_of(item.source, all)).unwrap_or_default()
     };
     let selects = query.within(listed).comma_separated().into_iter().map(selected).collect();
-    Query { reads, selects }
+    Query { reads: Vec::new(), selects }
 }
 
 /// The columns in the parentheses ahead, if there are any.
@@ -155,8 +182,13 @@ fn delete(cursor: &mut Cursor<'_>) -> Result<Vec<Change>, Unread> {
     match &joined {
         Some(joined) => {
             for mut part in first.comma_separated() {
+                if let [named @ .., dot, star] = part.tokens
+                    && dot.is_symbol(part.source, '.')
+                    && star.is_symbol(part.source, '*')
+                {
+                    part = part.within(named);
+                }
                 let named = part.need_name("a table")?;
-                part.eat(". *");
                 part.need_end()?;
                 tables.push(resolve(&named, joined));
             }
@@ -239,6 +271,7 @@ fn is_limited(cursor: &mut Cursor<'_>) -> bool {
 fn assignment(mut cursor: Cursor<'_>, set: &mut Vec<Assignment>) -> Result<bool, Unread> {
     let source = cursor.source;
     if let Some(columns) = cursor.group() {
+        cursor.need("=")?;
         let expression = text_of(source, cursor.tokens).unwrap_or_default();
         for mut part in cursor.within(columns).comma_separated() {
             let column = part.need_identifier("a column")?;

@@ -4,7 +4,8 @@ use super::Statement;
 use super::option;
 use crate::sql::Dialect;
 use crate::sql::change::{Change, Name, Object};
-use crate::sql::dialect::cursor::Cursor;
+use crate::sql::dialect::cursor::{Cursor, range_of};
+use crate::sql::dialect::filter::text_of;
 use crate::sql::statement::{Clause, Unread};
 
 /// Reads a statement that begins with DROP.
@@ -42,7 +43,24 @@ pub(super) fn statement(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unr
     if object == Object::Other("PREPARE") {
         return Ok(statement.other());
     }
+    if let Object::Other(_) = object {
+        return unnamed(statement, object);
+    }
     each(statement, |name, if_exists| Change::DropObject { object, name, table: None, if_exists, cascade: false })
+}
+
+/// What has no name of the schema's kind: `'u'@'h', v@localhost`; as written.
+fn unnamed(mut statement: Statement<'_>, object: Object) -> Result<Vec<Clause>, Unread> {
+    let if_exists = statement.cursor.eat("IF EXISTS");
+    let cursor = &mut statement.cursor;
+    let mut clauses = Vec::new();
+    for part in cursor.comma_separated() {
+        let name = text_of(part.source, part.tokens).ok_or_else(|| part.expected("a name"))?;
+        let name = Name::plain(name);
+        let change = Change::DropObject { object, name, table: None, if_exists, cascade: false };
+        clauses.extend(range_of(part.tokens).map(|range| Clause::new(range, change)));
+    }
+    Ok(clauses)
 }
 
 /// What else MySQL and MariaDB drop by name.
@@ -95,20 +113,9 @@ fn index(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
 /// `[IF EXISTS] a, b [CASCADE | RESTRICT]`.
 fn each(mut statement: Statement<'_>, change: impl Fn(Name, bool) -> Change) -> Result<Vec<Clause>, Unread> {
     let if_exists = statement.cursor.eat("IF EXISTS");
-    let clauses = statement.each("a name", |name, cursor| {
-        // An account has a host.
-        if cursor.eat("@") {
-            cursor.bump();
-        }
-        change(name, if_exists)
-    })?;
-    let cursor = &mut statement.cursor;
-    option::waiting(cursor);
-    let _ = cursor.eat("CASCADE") || cursor.eat("RESTRICT");
-    if statement.mysql() {
-        // Of a tablespace, a logfile group and a server.
-        option::rest(&mut statement.cursor);
-    }
+    let clauses = statement.each("a name", |name, _| change(name, if_exists))?;
+    option::waiting(&mut statement.cursor);
+    let _ = statement.cursor.eat("CASCADE") || statement.cursor.eat("RESTRICT");
     statement.cursor.need_end()?;
     Ok(clauses)
 }

@@ -57,13 +57,6 @@ pub(super) fn table_option(cursor: &mut Cursor<'_>) -> Option<String> {
     Some(words.replace("CHARSET", "CHARACTER SET"))
 }
 
-/// Takes whatever options follow one another.
-pub(super) fn rest(cursor: &mut Cursor<'_>) {
-    while table_option(cursor).is_some() {
-        cursor.eat(",");
-    }
-}
-
 /// Options whose `=` may be missing; the longer ones first.
 const VALUED: &[&str] = &[
     "DEFAULT CHARACTER SET",

@@ -38,7 +38,7 @@ fn as_changes(table: &Name, column: Column) -> Vec<Change> {
             collation: column.collation.clone(),
             using: None,
         },
-        match column.not_null {
+        match column.not_null || column.primary_key || column.identity {
             true => Change::SetNotNull { table: table(), column: name() },
             false => Change::DropNotNull { table: table(), column: name() },
         },
