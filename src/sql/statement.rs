@@ -53,6 +53,8 @@ pub fn read(text: &str, dialect: Dialect) -> Vec<Statement> {
         });
         if let Ok(clauses) = &mut parsed {
             clauses.extend(routines.run(text));
+            // Most statements have one, and a vector that grows makes room for four.
+            clauses.shrink_to_fit();
         }
         statements.push(Statement { range: piece.range.clone(), parsed });
     });
