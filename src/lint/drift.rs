@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::history::{History, Live};
 use crate::schema::drift::{Drift, What, drift};
 use crate::schema::{Birth, Catalog};
+use crate::sql::{Change, Statement};
 
 /// One finding to be.
 pub(super) struct Raised {
@@ -56,9 +57,24 @@ pub(super) fn raised(history: &History, live: &Live, replayed: &Catalog) -> BTre
     }
     if !unknown.is_empty() {
         let names: Vec<String> = unknown.iter().map(|drift| drift.table.to_string()).collect();
-        at(None, format!("the database has what no migration makes: {}", quoted(&names)));
+        let unsure = match untold(history) {
+            0 => String::new(),
+            1 => "; 1 statement that was not read, or is decided when it runs, may have made it".into(),
+            many => format!("; {many} statements that were not read, or are decided when they run, may have made it"),
+        };
+        at(None, format!("the database has what no migration makes: {}{unsure}", quoted(&names)));
     }
     raised
+}
+
+/// How many statements that have run there could have done anything.
+fn untold(history: &History) -> usize {
+    let had = history.migrations.iter().filter(|migration| migration.applied);
+    let is_untold = |statement: &&Statement| match &statement.parsed {
+        Ok(clauses) => clauses.iter().any(|clause| matches!(clause.change, Change::Opaque { .. })),
+        Err(_) => true,
+    };
+    had.flat_map(|migration| &migration.statements).filter(is_untold).count()
 }
 
 fn first_statement(history: &History, index: usize) -> Range<usize> {

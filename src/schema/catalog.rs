@@ -40,6 +40,8 @@ pub struct Catalog {
     /// By key, the keys of what has ever named it: foreign keys, views, partitions, columns of its type. Some may have
     /// let go of it since.
     users: BTreeMap<Name, BTreeSet<Name>>,
+    /// The keys of tables that a body has changed, if it ran: what they are, the history does not tell for sure.
+    pub(super) conditional: BTreeSet<Name>,
     /// The keys of temporary tables, which the migration's session takes with it.
     pub(super) temporary: BTreeSet<Name>,
     /// What this migration puts in the place of a table, by that table's key.
@@ -65,6 +67,7 @@ impl Catalog {
             data_types: BTreeMap::new(),
             sequences: BTreeMap::new(),
             users: BTreeMap::new(),
+            conditional: BTreeSet::new(),
             temporary: BTreeSet::new(),
             rebuilds: BTreeMap::new(),
             renamed: BTreeSet::new(),

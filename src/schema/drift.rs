@@ -34,13 +34,15 @@ pub enum What {
 
 /// What `replayed` and `live` disagree about, by the tables' keys; `ignored` are tables that are nobody's business.
 pub fn drift(replayed: &Catalog, live: &Catalog, ignored: &[Name]) -> Vec<Drift> {
+    // Whether a body has run, the history does not tell; and a session's tables are gone with it.
     let ignored: BTreeSet<Name> = ignored.iter().map(|name| live.key(name)).collect();
+    let ignored =
+        |key: &Name| ignored.contains(key) || replayed.conditional.contains(key) || replayed.temporary.contains(key);
     let mut drifts = Vec::new();
     let mut schemas = BTreeSet::new();
     for (key, table) in &replayed.tables {
         schemas.insert(&key.schema);
-        // Whether a body has run, the history does not tell; and a session's tables are gone with it.
-        if ignored.contains(key) || table.born.in_body || replayed.temporary.contains(key) {
+        if ignored(key) {
             continue;
         }
         let found = |born: &Birth, what| Drift { table: table.name.clone(), born: Some(born.clone()), what };
@@ -57,7 +59,7 @@ pub fn drift(replayed: &Catalog, live: &Catalog, ignored: &[Name]) -> Vec<Drift>
     }
     for (key, table) in &live.tables {
         // A schema that the history never touches is somebody else's.
-        if !replayed.tables.contains_key(key) && schemas.contains(&key.schema) && !ignored.contains(key) {
+        if !replayed.tables.contains_key(key) && schemas.contains(&key.schema) && !ignored(key) {
             drifts.push(Drift { table: table.name.clone(), born: None, what: What::Unknown });
         }
     }
@@ -99,9 +101,7 @@ fn columns(dialect: Dialect, history: &Table, live: &Table) -> Vec<Difference> {
     for (key, column) in &history.columns {
         let name = &column.name;
         let Some(other) = live.columns.get(key) else {
-            if !column.at.in_body {
-                found.push(Difference::made(&column.at, format!("the database lacks the column `{name}`")));
-            }
+            found.push(Difference::made(&column.at, format!("the database lacks the column `{name}`")));
             continue;
         };
         if !spelling::same_type(dialect, &column.data_type, &other.data_type) {
@@ -164,7 +164,6 @@ fn compare<T>(
             Some(at) => {
                 left.swap_remove(at);
             }
-            None if part.at.in_body => {}
             None => found.push(Difference::made(&part.at, format!("the database lacks the {wanted}"))),
         }
     }
@@ -198,7 +197,6 @@ fn indexes(dialect: Dialect, history: &Table, live: &Table, found: &mut Vec<Diff
             Some(at) => {
                 left.swap_remove(at);
             }
-            None if index.at.in_body => {}
             // MySQL drops an index that it made for a foreign key when another one serves.
             None if dialect == Dialect::Mysql && serves_foreign_key(history, index) => {}
             None => found.push(Difference::made(

@@ -8,6 +8,14 @@ impl Catalog {
     pub fn apply(&mut self, clause: &Clause) {
         self.at = Birth { migration: self.at.migration, range: clause.range.clone(), in_body: clause.in_body };
         self.session.apply(&clause.change);
+        if clause.in_body {
+            let of_index = match &clause.change {
+                Change::DropIndex { table: None, name, .. } => self.table_of_index(name),
+                _ => None,
+            };
+            let key = clause.change.table().or(of_index).map(|name| self.key(name));
+            self.conditional.extend(key);
+        }
         if !self.apply_to_table(&clause.change) && !self.apply_to_object(&clause.change) {
             self.apply_to_inside(&clause.change);
         }

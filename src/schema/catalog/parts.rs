@@ -309,8 +309,8 @@ impl Catalog {
 
     fn rename_column(&self, table: &mut Table, from: &str, to: &str) {
         let folded = self.fold(from);
-        let Some(at) = table.columns.get_index_of(&folded) else { return };
-        if let Some(mut column) = table.columns.shift_remove(&folded) {
+        // Of a table that a query made the columns are not known, and its indexes are.
+        if let Some((at, _, mut column)) = table.columns.shift_remove_full(&folded) {
             column.part.name = to.to_string();
             table.columns.insert_before(at, self.fold(to), column);
         }
