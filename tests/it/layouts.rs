@@ -195,7 +195,7 @@ fn prisma() {
     20240101000000: prisma/20240101000000_init/migration.sql (1, no transaction)
     20240102000000: prisma/20240102000000_drop/migration.sql (1, no transaction)
     prisma/20240102000000_drop/migration.sql:1 drop-column
-    note: `prisma` is read as prisma (by migration_lock.toml): in the order of the names as text, each file sent at once (on PostgreSQL several statements are one transaction; since Prisma 7.4 none around CREATE INDEX CONCURRENTLY)
+    note: `prisma` is read as prisma (by migration_lock.toml): in the order of the names as text, each file sent at once (on PostgreSQL several statements are one transaction; since Prisma 7.4 not with CREATE INDEX CONCURRENTLY)
     2 files, mysql
     "#);
 }

@@ -69,11 +69,14 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Lints a project: `place rule` of the findings, the notes, the summary and the errors.
+/// Lints a project: `place rule` of findings, the notes, what was judged, and the errors.
 fn lint(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Option<String> {
     let directory = project(name);
     Some(lint_in(directory.path(), name, arguments, variables, path()?))
 }
+
+/// What else is found is the business of the rules' own tests.
+const RULES: [&str; 4] = ["drop-column", "drop-table", "rename-column", "update-unbatched"];
 
 fn lint_in(root: &Path, name: &str, arguments: &[&str], variables: &[(&str, &str)], path: &OsString) -> String {
     let mut lint = command(root, &[&["lint", name], arguments].concat());
@@ -84,9 +87,15 @@ fn lint_in(root: &Path, name: &str, arguments: &[&str], variables: &[(&str, &str
     let mut rule = "";
     while let Some(line) = lines.next() {
         if let Some((_, place)) = line.split_once("╭─[") {
-            shown += &format!("{} {rule}\n", place.trim_end_matches(']'));
-        } else if line.starts_with("note: ") || lines.peek().is_none() {
+            if RULES.contains(&rule) {
+                shown += &format!("{} {rule}\n", place.trim_end_matches(']'));
+            }
+        } else if line.starts_with("note: ") {
             shown += &format!("{line}\n");
+        } else if lines.peek().is_none() {
+            let line = line.split_once(" in ").map_or(line, |(_, judged)| judged);
+            let parts = line.split("; ").filter(|part| !part.starts_with("not judged: "));
+            shown += &format!("{}\n", parts.collect::<Vec<_>>().join("; "));
         } else if !line.starts_with(' ') && !line.is_empty() {
             rule = line;
         }
@@ -120,7 +129,7 @@ fn alembic_prints_each_revision() {
     alembic/app/versions/e5_asks.py (alembic upgrade --sql):1:1 update-unbatched
     alembic/app/versions/f6_rename.py (alembic upgrade --sql):1:20 rename-column
     note: `alembic` is read as alembic: by `alembic upgrade --sql`, which has run its Python
-    3 findings (2 deny, 1 warn) in 6 files, 7 statements; 1 file could not be read
+    6 files, 7 statements; 1 file could not be read
     error: `alembic/app/versions/e5_asks.py` could not be printed as SQL to its end
       cause: TypeError: 'NoneType' object is not iterable
     hint: where it asks the database for something, nobody can print it: read it yourself
@@ -137,15 +146,15 @@ fn django_prints_each_migration_without_its_database() {
     note: not judged: what `django/shop/migrations/0002_code.py` do in Python, besides their SQL
     note: `django` is read as django: by what `manage.py sqlmigrate` prints, which has run its Python
     note: `django/idle/migrations/0001_initial.py` not linted: Django does not know them: is their app installed?
-    2 findings (1 deny, 1 warn) in 3 files, 5 statements; not judged: 1 statement (ALTER COLUMN DROP DEFAULT); 1 file could not be read
+    3 files, 5 statements; 1 file could not be read
     error: `django/shop/migrations/0004_broken.py` could not be printed as SQL
       cause: ValueError: No index named none on model Order
-    hint: if it asks the database for something, start the one of the settings
+    hint: if Django looks into the database for it, start the one of the settings
     exit code: 2
     "#);
     let sqlite = [("SHOP_DATABASE", "sqlite3")];
     let Some(shown) = lint("django", &["--run-python", "--dialect", "sqlite"], &sqlite) else { return };
-    assert!(shown.contains("in 3 files, "), "{shown}");
+    assert!(shown.contains("\n3 files, "), "{shown}");
 }
 
 #[test]
@@ -178,7 +187,7 @@ fn a_project_that_fails_does_not_stop_the_others() {
     projects/good/app/versions/e5_asks.py (alembic upgrade --sql):1:1 update-unbatched
     projects/good/app/versions/f6_rename.py (alembic upgrade --sql):1:20 rename-column
     note: `projects/good` is read as alembic: by `alembic upgrade --sql`, which has run its Python
-    3 findings (2 deny, 1 warn) in 6 files, 7 statements; 2 files could not be read
+    6 files, 7 statements; 2 files could not be read
     error: 6 files of Alembic in `projects/broken` were not judged: `alembic` failed
       cause: RuntimeError: no such setting
     hint: run lockkeeper in the environment of the project: `source venv/bin/activate`, `uv run`, `poetry run`
@@ -216,7 +225,7 @@ fn what_is_not_installed_is_told() {
     insta::assert_snapshot!(lint_in(directory.path(), "alembic", &[], &[("LOCKKEEPER_RUN_PYTHON", "1")], &nowhere), @r#"
     alembic/1.sql:1:1 drop-table
     note: `alembic` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
-    1 finding (1 deny) in 1 file, 1 statement; 1 file could not be read
+    1 file, 1 statement; 1 file could not be read
     error: 6 files of Alembic in `alembic` were not judged: `alembic` is not installed, or not here
     hint: run lockkeeper in the environment of the project: `source venv/bin/activate`, `uv run`, `poetry run`
     exit code: 2

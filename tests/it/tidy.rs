@@ -16,7 +16,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("refinery_core", &["history/layout", "run/ledger"]),
     ("roxmltree", &["history/layout/liquibase/xml"]),
     ("saphyr_parser", &["history/layout/liquibase/yaml"]),
-    ("serde_json", &["history/layout/django", "report", "gate/evidence", "history/layout/drizzle"]),
+    (
+        "serde_json",
+        &["history/layout/django", "history/layout/prisma", "report", "gate/evidence", "history/layout/drizzle"],
+    ),
     ("sqlparser", &["sql/dialect"]),
     ("sqlx", &["database"]),
     ("squawk_syntax", &["sql/dialect"]),

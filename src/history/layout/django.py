@@ -9,8 +9,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
 wanted = set(json.loads(os.environ["LOCKKEEPER_FILES"]))
-if connection.vendor == "sqlite":
-    # The file is not to be created.
+if connection.vendor == "sqlite" and not os.path.exists(str(connection.settings_dict["NAME"])):
+    # It is not to be created.
     connection.settings_dict["NAME"] = ":memory:"
 if connection.vendor == "postgresql":
     # To put values into the SQL, the driver's quoting will do; Django would connect for that.

@@ -72,7 +72,9 @@ fn read_project(
         check_dialect(word("vendor"), dialect)?;
         if let Some(reason) = printed["error"].as_str() {
             let error = Error::input(format!("`{}` could not be printed as SQL", path.display())).because(reason);
-            translation.errors.push(error.hint("if it asks the database for something, start the one of the settings"));
+            translation
+                .errors
+                .push(error.hint("if Django looks into the database for it, start the one of the settings"));
             continue;
         }
         let sql = word("sql");

@@ -1,4 +1,5 @@
-//! pop (Buffalo, soda): `1_name.up.sql`, or `1_name.postgres.up.sql` for one kind of database.
+//! pop (Buffalo, soda): `1_name.up.sql`, or `1_name.postgres.up.sql` for one kind of database; Ory's adds
+//! `1_name.autocommit.up.sql`, without a transaction.
 
 use super::directory::{Directory, Entry};
 use super::order::by_text;
@@ -13,7 +14,7 @@ pub(super) static TOOL: Tool = Tool {
     sign,
     dialect: |_| None,
     read: |directory, dialect| Reading::of(directory, by_text, |entry, _| place(entry, dialect)),
-    assumed: "in the order of the versions as text, each file in a transaction",
+    assumed: "in the order of the versions as text, each file in a transaction unless its name says autocommit",
 };
 
 fn sign(directory: &Directory) -> Option<Sign> {
@@ -32,6 +33,7 @@ fn sign(directory: &Directory) -> Option<Sign> {
 struct Name<'a> {
     version: &'a str,
     database: Option<&'a str>,
+    no_transaction: bool,
     is_down: bool,
 }
 
@@ -39,9 +41,11 @@ impl<'a> Name<'a> {
     fn of(file: &'a str) -> Option<Self> {
         let (version, rest) = super::reading::numbered(file)?;
         let (rest, direction) = rest.rsplit_once('.')?;
+        let (rest, no_transaction) = rest.strip_suffix(".autocommit").map_or((rest, false), |rest| (rest, true));
         let (name, database) = rest.split_once('.').map_or((rest, None), |(name, database)| (name, Some(database)));
-        let is_one = !name.is_empty() && database.is_none_or(|database| is_database(database));
-        (is_one && ["up", "down"].contains(&direction)).then_some(Self { version, database, is_down: direction == "down" })
+        let is_one = !name.is_empty() && database.is_none_or(is_database);
+        let is_down = direction == "down";
+        (is_one && (is_down || direction == "up")).then_some(Self { version, database, no_transaction, is_down })
     }
 }
 
@@ -60,6 +64,6 @@ fn place(entry: &Entry, dialect: Dialect) -> Place {
         Some(database) if Dialect::from_word(database).ok() != Some(dialect) => {
             Place::Aside("made for another kind of database, as their names say")
         }
-        _ => Place::run(Run::new(name.version, Transaction::Always).ordered(by_text(name.version))),
+        _ => Place::run(Run::new(name.version, Transaction::unless(name.no_transaction)).ordered(by_text(name.version))),
     }
 }

@@ -127,17 +127,25 @@ fn text(file: &mut File) -> Result<String> {
 mod tests {
     use super::*;
 
+    fn output(program: &str, arguments: &[&str], limit: Duration) -> Result<Option<Output>> {
+        run_one(program, arguments, Path::new("."), &[], limit)
+    }
+
     #[test]
     fn what_does_not_end_is_stopped() {
-        let error = run_one("sleep", &["60"], Path::new("."), &[], Duration::ZERO).err();
-        assert_eq!(error.unwrap().message, "`sleep` was stopped after 0 seconds");
+        let Err(error) = output("sleep", &["60"], Duration::ZERO) else { panic!("it ended") };
+        assert_eq!(error.message, "`sleep` was stopped after 0 seconds");
     }
 
     #[test]
     fn both_streams_are_read_however_much_they_hold() {
         let script = "i=0; while [ $i -lt 20000 ]; do echo printed; echo said >&2; i=$((i+1)); done; exit 3";
-        let output = run_one("sh", &["-c", script], Path::new("."), &[], LIMIT).unwrap().unwrap();
+        let Ok(Some(output)) = output("sh", &["-c", script], LIMIT) else { panic!("there is no shell") };
         assert!(!output.success && output.stdout.len() == 160_000 && output.reason() == "said");
-        assert!(run_one("no-such-program", &[], Path::new("."), &[], LIMIT).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_no_error() {
+        assert!(matches!(output("no-such-program", &[], LIMIT), Ok(None)));
     }
 }

@@ -75,6 +75,8 @@ pub(super) enum Transaction {
     Never,
     /// PostgreSQL makes one of several statements that are sent at once.
     IfSeveral,
+    /// As `IfSeveral`, but not if a statement builds an index concurrently and none drops one so.
+    IfSeveralUnlessIndexed,
     /// The tool sees for itself that a statement refuses one.
     UnlessRefused,
 }
@@ -90,6 +92,14 @@ impl Transaction {
             Self::Always => true,
             Self::Never => false,
             Self::IfSeveral => statements.len() > 1,
+            Self::IfSeveralUnlessIndexed => {
+                let clauses = || statements.iter().flat_map(|statement| statement.parsed.iter().flatten());
+                let builds = |change: &Change| matches!(change, Change::CreateIndex { concurrently: true, .. });
+                let drops = |change: &Change| matches!(change, Change::DropIndex { concurrently: true, .. });
+                let is_split =
+                    clauses().any(|clause| builds(&clause.change)) && !clauses().any(|clause| drops(&clause.change));
+                statements.len() > 1 && !is_split
+            }
             Self::UnlessRefused => {
                 let mut clauses = statements.iter().flat_map(|statement| statement.parsed.iter().flatten());
                 !clauses.any(|clause| refuses(&clause.change))

@@ -49,12 +49,13 @@ fn pop() {
     insta::assert_snapshot!(fixture("pop", POSTGRES), @r#"
     20240101000000: pop/20240101000000_orders.up.sql (1)
     20240102000000: pop/20240102000000_drop.postgres.up.sql (1)
+    20240104000000: pop/20240104000000_slow.postgres.autocommit.up.sql (1, no transaction)
     pop/20240102000000_drop.postgres.up.sql:1 drop-column
-    note: `pop` is read as pop (by the database in a name): in the order of the versions as text, each file in a transaction
+    note: `pop` is read as pop (by the database in a name): in the order of the versions as text, each file in a transaction unless its name says autocommit
     note: `pop/20240102000000_drop.mysql.up.sql` not linted: made for another kind of database, as their names say
     note: `pop/20240101000000_orders.down.sql` not linted: made to undo a migration
     note: not read yet: `pop/20240103000000_items.up.fizz` of pop (fizz)
-    2 files, postgres
+    3 files, postgres
     "#);
 }
 
@@ -112,6 +113,20 @@ fn flyway_knows_what_refuses_a_transaction() {
     note: `db` is read as flyway (by a dotted version): versions in order, then repeatables; each script in a transaction unless a statement or its `.conf` refuses
     7 files, postgres
     "#);
+}
+
+#[test]
+fn prisma_since_7_4_sends_concurrent_indexes_apart() {
+    let sql = |text| [("package.json", r#"{"devDependencies": {"prisma": "VERSION"}}"#), ("p/1_a/migration.sql", text)];
+    let transaction = |version: &str, text| {
+        let [(name, package), migration] = sql(text);
+        let shown = files(&[(name, &package.replace("VERSION", version)), migration], POSTGRES);
+        !shown.lines().next().unwrap_or_default().contains("no transaction")
+    };
+    let build = "CREATE INDEX CONCURRENTLY i ON a (b); CREATE INDEX CONCURRENTLY j ON a (c);";
+    assert!(transaction("^6.19.0", build) && !transaction("~7.4.0", build) && !transaction("8.0.1", build));
+    assert!(transaction("^7.5.0", "DROP INDEX CONCURRENTLY i; CREATE INDEX CONCURRENTLY j ON a (c);"));
+    assert!(transaction("^7.5.0", "SELECT 1; SELECT 2;") && !transaction("^6.0.0", "SELECT 1;"));
 }
 
 #[test]
