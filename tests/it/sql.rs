@@ -6,6 +6,7 @@ mod broken;
 mod dialect_forms;
 mod forms;
 mod placeholders;
+mod postgres_forms;
 mod procedures;
 mod split;
 

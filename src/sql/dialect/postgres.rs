@@ -110,8 +110,8 @@ fn lower(source: &Source<'_>, statement: &ast::Stmt, known: &mut Routines) -> Op
         Stmt::Reindex(_) => source.whole(session::reindex(source)),
         Stmt::Vacuum(_) | Stmt::Analyze(_) | Stmt::Cluster(_) | Stmt::Repack(_) => session::maintain(source),
         Stmt::Begin(_) => source.whole(Some(Change::Begin)),
-        Stmt::Commit(ast::Commit::CommitTransaction(_)) => source.whole(Some(Change::Commit)),
-        Stmt::Rollback(ast::Rollback::RollbackTransaction(_)) => source.whole(Some(Change::Rollback)),
+        Stmt::Commit(ast::Commit::CommitTransaction(_)) => Some(session::end(source, Change::Commit)),
+        Stmt::Rollback(ast::Rollback::RollbackTransaction(_)) => Some(session::end(source, Change::Rollback)),
         Stmt::SavepointCreate(_)
         | Stmt::ReleaseSavepoint(_)
         | Stmt::Rollback(ast::Rollback::RollbackToSavepoint(_)) => source.whole(session::savepoint(source)),
@@ -150,14 +150,28 @@ fn anonymous_block(source: &Source<'_>, known: &mut Routines) -> Option<Vec<Clau
 /// `CREATE SCHEMA s CREATE TABLE t (...)` creates both.
 fn create_schema(source: &Source<'_>, it: &ast::CreateSchema) -> Option<Vec<Clause>> {
     let mut clauses = source.other()?;
+    let mut cursor = source.cursor();
+    cursor.eat("CREATE SCHEMA");
+    cursor.eat("IF NOT EXISTS");
+    cursor.eat("AUTHORIZATION");
+    let schema = source::take_identifier(&mut cursor);
     for element in it.schema_elements() {
-        let change = match &element {
+        let mut change = match &element {
             ast::SchemaElement::CreateTable(it) => table::create(source, it),
             ast::SchemaElement::CreateIndex(it) => table::create_index(source, it),
             ast::SchemaElement::CreateView(it) => object::create_view(source, it),
             ast::SchemaElement::CreateTrigger(it) => create_trigger(source, it),
             other => Some(Change::Other { kind: clause::statement_kind(source.file, source.tokens(other.syntax())) }),
         };
+        if let Some(
+            Change::CreateTable { table: name, .. }
+            | Change::CreateIndex { table: name, .. }
+            | Change::CreateTrigger { table: name, .. }
+            | Change::CreateView { view: name, .. },
+        ) = &mut change
+        {
+            name.schema = name.schema.take().or_else(|| schema.clone());
+        }
         clauses.push(Clause::new(source.range(element.syntax()), change?));
     }
     Some(clauses)

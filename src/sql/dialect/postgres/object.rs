@@ -50,10 +50,10 @@ const OBJECTS: &[(&str, Object)] = &[
     ("TEXT SEARCH DICTIONARY", Object::Other("TEXT SEARCH DICTIONARY")),
     ("TEXT SEARCH PARSER", Object::Other("TEXT SEARCH PARSER")),
     ("TEXT SEARCH TEMPLATE", Object::Other("TEXT SEARCH TEMPLATE")),
-    ("TRANSFORM FOR", Object::Other("TRANSFORM")),
+    ("TRANSFORM", Object::Other("TRANSFORM")),
     ("TRIGGER", Object::Trigger),
     ("TYPE", Object::Type),
-    ("USER MAPPING FOR", Object::Other("USER MAPPING")),
+    ("USER MAPPING", Object::Other("USER MAPPING")),
     ("USER", Object::Other("ROLE")),
     ("VIEW", Object::View),
 ];
@@ -72,6 +72,8 @@ pub(super) fn drop(source: &Source<'_>) -> Option<Vec<Clause>> {
     let object = take_object(&mut cursor)?;
     let concurrently = cursor.eat("CONCURRENTLY");
     let if_exists = cursor.eat("IF EXISTS");
+    // `DROP USER MAPPING FOR`, `DROP TRANSFORM FOR`.
+    cursor.eat("FOR");
     let mut cascade = false;
     if let Some((last, names)) = cursor.tokens.split_last() {
         cascade = last.is_word(source.file, "cascade");
@@ -188,7 +190,7 @@ fn action(source: &Source<'_>, object: Object, name: Name, cursor: &Cursor<'_>) 
             Change::AlterDomain { domain: name, action: words, not_valid }
         }
         Object::Sequence => Change::AlterSequence { sequence: name, action: words },
-        object => Change::Other { kind: format!("ALTER {} {words}", object.words()) },
+        object => Change::Other { kind: format!("ALTER {} {words}", object.words()).trim_end().to_string() },
     })
 }
 

@@ -110,20 +110,34 @@ pub(super) fn delete(source: &Source<'_>, it: &ast::Delete) -> Option<Change> {
     Some(Change::Delete { table: source.name(it.relation_name()?.syntax()), filter, limited: false })
 }
 
-pub(super) fn insert(source: &Source<'_>, it: &ast::Insert) -> Option<Change> {
-    let targets = it.column_target_list().into_iter().flat_map(|list| list.column_targets());
-    let query = match it.insert_source() {
+pub(super) fn insert(source: &Source<'_>, insert: &ast::Insert) -> Option<Change> {
+    let targets = insert.column_target_list().into_iter().flat_map(|list| list.column_targets());
+    let query = match insert.insert_source() {
         Some(ast::InsertSource::SelectVariant(it)) if !matches!(it, ast::SelectVariant::Values(_)) => {
-            Some(Query { reads: reads(source, it.syntax()), selects: Vec::new() })
+            let selects = selects(source, it.syntax());
+            Some(Query { reads: reads(source, insert.syntax()), selects })
         }
         _ => None,
     };
     Some(Change::Insert {
-        table: source.name(it.relation_name_ref()?.syntax()),
+        table: source.name(insert.relation_name_ref()?.syntax()),
         columns: targets.filter_map(|it| it.name()).map(|it| source.identifier(it.syntax())).collect(),
         query,
-        on_conflict: it.on_conflict_clause().map(|it| arbiter(source, &it)),
+        on_conflict: insert.on_conflict_clause().map(|it| arbiter(source, &it)),
     })
+}
+
+/// What a query selects; a set operation what its first part selects. A star stands for columns that are not
+/// known here.
+fn selects(source: &Source<'_>, query: &SyntaxNode) -> Vec<String> {
+    let in_with = |node: &SyntaxNode| node.ancestors().any(|outer| ast::WithClause::can_cast(outer.kind()));
+    let list = query.descendants().filter_map(ast::TargetList::cast).find(|list| !in_with(list.syntax()));
+    let selected = |target: ast::Target| match target.expr()? {
+        ast::Expr::NameRef(name) => Some(source.identifier(name.syntax())),
+        ast::Expr::FieldExpr(field) => Some(source.identifier(field.field()?.syntax())),
+        expression => Some(source.text(expression.syntax())),
+    };
+    list.and_then(|list| list.targets().map(selected).collect()).unwrap_or_default()
 }
 
 /// The columns whose duplicates ON CONFLICT takes care of.
@@ -140,7 +154,8 @@ fn arbiter(source: &Source<'_>, it: &ast::OnConflictClause) -> Vec<String> {
 /// Each WHEN is a change of its own; the rows are those that ON and the WHEN's own condition mean.
 pub(super) fn merge(source: &Source<'_>, it: &ast::Merge) -> Option<Vec<Clause>> {
     let table = source.name(it.table_relation_name()?.syntax());
-    let on = it.using_on_clause()?.on_clause()?.expr()?;
+    let using = it.using_on_clause()?;
+    let on = using.on_clause()?.expr()?;
     let mut clauses = Vec::new();
     for when in it.merge_when_clauses() {
         let (action, condition) = match &when {
@@ -152,7 +167,11 @@ pub(super) fn merge(source: &Source<'_>, it: &ast::Merge) -> Option<Vec<Clause>>
         if let Some(ast::MergeAction::MergeUpdate(it)) = &action {
             assignments(source, &it.set_clause()?, &mut set)?;
         }
-        let mut filter = filter::conjuncts(source.file, source.tokens(on.syntax()), &set);
+        let mut filter = match &when {
+            // The rows that ON does not mean.
+            ast::MergeWhenClause::MergeWhenNotMatchedSource(_) => Vec::new(),
+            _ => filter::conjuncts(source.file, source.tokens(on.syntax()), &set),
+        };
         if let Some(condition) = condition.and_then(|it| it.expr()) {
             filter.extend(filter::conjuncts(source.file, source.tokens(condition.syntax()), &set));
         }
@@ -163,7 +182,8 @@ pub(super) fn merge(source: &Source<'_>, it: &ast::Merge) -> Option<Vec<Clause>>
             ast::MergeAction::MergeInsert(it) => {
                 let targets = it.column_target_list().into_iter().flat_map(|list| list.column_targets());
                 let columns = targets.filter_map(|it| it.name()).map(|it| source.identifier(it.syntax())).collect();
-                Change::Insert { table, columns, query: Some(Query::default()), on_conflict: None }
+                let query = Some(Query { reads: reads(source, using.syntax()), selects: Vec::new() });
+                Change::Insert { table, columns, query, on_conflict: None }
             }
             ast::MergeAction::MergeDoNothing(_) => Change::Other { kind: "MERGE DO NOTHING".into() },
         };

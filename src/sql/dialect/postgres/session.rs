@@ -9,6 +9,14 @@ use crate::sql::dialect::cursor::{Cursor, range_of};
 use crate::sql::lexer::{Kind, Token};
 use crate::sql::statement::Clause;
 
+/// The end of a transaction; AND CHAIN begins another.
+pub(super) fn end(source: &Source<'_>, end: Change) -> Vec<Clause> {
+    let chains = matches!(source.piece.tokens.as_slice(), [.., and, chain]
+        if and.is_word(source.file, "and") && chain.is_word(source.file, "chain"));
+    let changes = std::iter::once(end).chain(chains.then_some(Change::Begin));
+    changes.map(|change| Clause::new(source.piece.range.clone(), change)).collect()
+}
+
 /// SAVEPOINT, RELEASE and ROLLBACK TO.
 pub(super) fn savepoint(source: &Source<'_>) -> Option<Change> {
     let mut cursor = source.cursor();

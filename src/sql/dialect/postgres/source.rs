@@ -41,6 +41,11 @@ impl<'a> Source<'a> {
             let gap = self.file[start + text.len()..token.range.start].bytes();
             // Two strings are one where a line ends between them.
             text.extend(gap.map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
+            // The parser knows `SET NAMES = x` only.
+            if self.is_set_names(at) && text.ends_with([' ', '\n']) {
+                text.pop();
+                text.push('=');
+            }
             let source = token.text(self.file);
             match token.kind {
                 Kind::String if has_body => {
@@ -53,6 +58,8 @@ impl<'a> Source<'a> {
                 }
                 Kind::Word => text.push_str(&without_placeholders(source)),
                 Kind::String => text.push_str(&standard(source)),
+                // An index's column has a number, which the parser knows in ALTER INDEX only.
+                Kind::Number if self.is_altered_number(at) => text.push_str(&"_".repeat(source.len())),
                 _ => text.push_str(source),
             }
         }
@@ -90,6 +97,20 @@ impl<'a> Source<'a> {
             found = true;
         }
         found.then_some(text)
+    }
+
+    /// The token stands behind `SET NAMES`.
+    fn is_set_names(&self, at: usize) -> bool {
+        let is = |at: usize, word: &str| self.piece.tokens.get(at).is_some_and(|it| it.is_word(self.file, word));
+        is(0, "set") && (at == 2 && is(1, "names") || at == 3 && is(2, "names"))
+    }
+
+    /// The token stands between `ALTER [COLUMN]` and `SET`.
+    fn is_altered_number(&self, at: usize) -> bool {
+        let is = |at: usize, words: &[&str]| {
+            self.piece.tokens.get(at).is_some_and(|it| words.iter().any(|word| it.is_word(self.file, word)))
+        };
+        is(0, &["alter"]) && is(1, &["table"]) && is(at.wrapping_sub(1), &["alter", "column"]) && is(at + 1, &["set"])
     }
 
     /// It is a DO, or creates a function or a procedure.
@@ -190,7 +211,8 @@ impl<'a> Source<'a> {
     /// One identifier as PostgreSQL folds it; one with placeholders in it as it is written.
     pub(super) fn identifier(&self, node: &SyntaxNode) -> String {
         let written = self.text(node);
-        let template = written.starts_with(':') || !written.contains('"') && is_template(&written);
+        let template = written.starts_with(|c: char| c == ':' || c.is_ascii_digit())
+            || !written.contains('"') && is_template(&written);
         if template { written } else { cut(ast::normalize_name_node(node)) }
     }
 

@@ -133,7 +133,9 @@ fn column(source: &Source<'_>, node: &SyntaxNode, name: String, ty: Option<ast::
             continue;
         }
         let Some(constraint) = Tree::cast(child.clone()) else {
-            if !ast::ColumnName::can_cast(child.kind()) && !ast::Type::can_cast(child.kind()) {
+            let (name, if_not_exists) =
+                (ast::ColumnName::can_cast(child.kind()), ast::IfNotExists::can_cast(child.kind()));
+            if !name && !if_not_exists && !ast::Type::can_cast(child.kind()) {
                 column.attributes.push(source.text(&child));
             }
             continue;
@@ -219,16 +221,21 @@ pub(super) fn create_index(source: &Source<'_>, it: &ast::CreateIndex) -> Option
         .partition_item_list()?
         .partition_items()
         .filter_map(|item| item.expr())
+        .map(|expression| match expression {
+            ast::Expr::Collate(collate) => collate.expr().unwrap_or(ast::Expr::Collate(collate)),
+            other => other,
+        })
         .map(|expression| match &expression {
             ast::Expr::NameRef(name) => source.identifier(name.syntax()),
             _ => source.text(expression.syntax()),
         })
         .collect();
+    let method = it.using_method().and_then(|it| it.access_method_ref()).map(|it| source.identifier(it.syntax()));
     let index = Index {
         name: it.index().map(|it| source.name(it.syntax()).name),
         columns,
         unique: it.unique_token().is_some(),
-        method: it.using_method().and_then(|it| it.access_method_ref()).map(|it| source.identifier(it.syntax())),
+        method: method.filter(|method| method != "btree"),
         predicate: it.where_clause().and_then(|it| it.expr()).map(|it| source.text(it.syntax())),
         plain: it.using_method().is_none()
             && it.index_include_clause().is_none()
