@@ -107,15 +107,48 @@ fn alter_table(table: &Name, action: &str) -> Option<Effect> {
 /// still takes as many bytes (four bytes a character, as in utf8mb4). MariaDB needs no copy from up to 127 bytes
 /// either; MySQL does.
 fn is_free(old: &str, new: &str) -> bool {
+    if let (Some(from), Some(to)) = (labels(old), labels(new)) {
+        return adds_labels(old, &from, new, &to);
+    }
     let (old, new) = (Type::read(old), Type::read(new));
     let shortest_with_two_length_bytes = 64;
     match (old.arguments.as_slice(), new.arguments.as_slice()) {
         _ if old == new => true,
+        ([from], [to]) if old.name == "varbinary" && new.name == "varbinary" => {
+            from <= to && (*to < 256 || *from >= 256)
+        }
         ([from], [to]) if old.name == "varchar" && new.name == "varchar" => {
             from <= to && (*to < shortest_with_two_length_bytes || *from >= 256)
         }
         _ => false,
     }
+}
+
+/// The labels of an ENUM or a SET, as written.
+fn labels(written: &str) -> Option<Vec<String>> {
+    let list = written.strip_prefix("enum(").or_else(|| written.strip_prefix("set("))?.rsplit_once(')')?.0;
+    let mut labels = vec![String::new()];
+    let mut quoted = false;
+    for c in list.chars() {
+        quoted ^= c == '\'';
+        match labels.last_mut() {
+            Some(_) if c == ',' && !quoted => labels.push(String::new()),
+            Some(label) => label.push(c),
+            None => {}
+        }
+    }
+    Some(labels.iter().map(|label| label.trim().to_string()).collect())
+}
+
+/// Labels are added at the end, and their numbers still take as many bytes.
+fn adds_labels(old: &str, from: &[String], new: &str, to: &[String]) -> bool {
+    let is_enum = |written: &str| written.starts_with("enum");
+    let bytes = |labels: &[String]| match is_enum(new) {
+        true => usize::from(labels.len() > 255),
+        false => labels.len().div_ceil(8),
+    };
+    let rest = |written: &str| written.rsplit_once(')').map_or(String::new(), |(_, rest)| rest.to_string());
+    is_enum(old) == is_enum(new) && to.starts_with(from) && bytes(from) == bytes(to) && rest(old) == rest(new)
 }
 
 #[cfg(test)]
@@ -129,6 +162,14 @@ mod tests {
             ("varchar(10)", "varchar(64)", false),
             ("varchar(300)", "varchar(400)", true),
             ("varchar(20)", "varchar(10)", false),
+            ("varbinary(50)", "varbinary(100)", true),
+            ("enum('a','b')", "enum('a','b','c')", true),
+            ("enum('a','b')", "enum('a','c','b')", false),
+            ("enum('a','b')", "enum('a')", false),
+            ("enum('a,b')", "enum('a','b')", false),
+            ("set('a','b')", "set('a','b','c')", true),
+            ("set('a','b','c','d','e','f','g','h')", "set('a','b','c','d','e','f','g','h','i')", false),
+            ("enum('a','b')", "varchar(10)", false),
             ("int", "int", true),
             ("int", "bigint", false),
             ("char(10)", "char(20)", false),
