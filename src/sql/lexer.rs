@@ -70,6 +70,8 @@ pub(super) struct Lexer<'a> {
     executed: bool,
     /// A backslash escapes in plain strings: always in MySQL, in PostgreSQL without standard_conforming_strings.
     backslashes: bool,
+    /// Double quotes stand around names: not in MySQL, unless sql_mode says so.
+    quoted_names: bool,
     /// No line ahead ends copied data; it is not looked for again.
     no_more_data: bool,
     /// The comments passed so far.
@@ -87,6 +89,7 @@ impl<'a> Lexer<'a> {
             delimiter: ";",
             executed: false,
             backslashes: dialect == Dialect::Mysql,
+            quoted_names: dialect != Dialect::Mysql,
             no_more_data: false,
             comments: Vec::new(),
         }
@@ -108,12 +111,16 @@ impl<'a> Lexer<'a> {
         }
         match first {
             b'\'' => Some(self.quoted(Kind::String, start, self.backslashes)),
-            b'"' if self.dialect == Dialect::Mysql => Some(self.quoted(Kind::String, start, true)),
+            b'"' if !self.quoted_names => Some(self.quoted(Kind::String, start, self.backslashes)),
             b'"' => Some(self.quoted(Kind::Quoted, start, false)),
             b'`' if self.dialect != Dialect::Postgres => Some(self.quoted(Kind::Quoted, start, false)),
             b'[' if self.dialect == Dialect::Sqlite => Some(self.bracketed()),
             b'$' if self.dialect == Dialect::Postgres => Some(self.dollar()),
             b'\\' if self.dialect == Dialect::Postgres => Some(self.meta()),
+            // The mysql client sends what stands before it.
+            b'\\' if self.dialect == Dialect::Mysql && matches!(bytes.get(start + 1), Some(b'g' | b'G')) => {
+                Some(self.token(Kind::Terminator, start + 2))
+            }
             b'/' if self.dialect == Dialect::Mysql && bytes.get(start + 1) == Some(&b'*') => Some(self.open_executed()),
             b'*' if self.executed && bytes.get(start + 1) == Some(&b'/') => {
                 self.executed = false;
@@ -142,6 +149,11 @@ impl<'a> Lexer<'a> {
     /// Whether a backslash escapes from here on.
     pub(super) fn set_backslashes(&mut self, escape: bool) {
         self.backslashes = escape;
+    }
+
+    /// Whether double quotes stand around names from here on.
+    pub(super) fn set_quoted_names(&mut self, quoted: bool) {
+        self.quoted_names = quoted;
     }
 
     /// Obeys a `DELIMITER` command behind its first word. The rest of its line means nothing.
@@ -220,7 +232,11 @@ impl<'a> Lexer<'a> {
                 [b'#', ..] if self.dialect == Dialect::Mysql && !self.rest().starts_with(self.delimiter) => {
                     self.skip_line();
                 }
-                [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] if self.dialect == Dialect::Mysql => return None,
+                [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..]
+                    if self.dialect == Dialect::Mysql && !speaks_to_client(self.rest()) =>
+                {
+                    return None;
+                }
                 [b'/', b'*', ..] => match self.comment_end() {
                     Some(end) => {
                         self.comments.push(self.position..end);
@@ -396,6 +412,12 @@ pub(super) fn without_placeholders(word: &str) -> Cow<'_, str> {
     word.bytes()
         .map(|byte| if is_word_part(byte) && byte.is_ascii() && byte != b'$' { byte as char } else { '_' })
         .collect()
+}
+
+/// `/*M!999999\- enable the sandbox mode */`, which MariaDB's dumps begin with: no server executes it.
+fn speaks_to_client(comment: &str) -> bool {
+    let version = comment.find('!').map_or("", |at| &comment[at + 1..]);
+    version.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with("\\-")
 }
 
 /// MySQL takes `--` for a comment only before a blank or the end.

@@ -75,7 +75,7 @@ impl<'a> Splitter<'a, '_> {
         if delimiter && (first || lexer.restores_delimiter(&token)) {
             self.finish();
             lexer.set_delimiter();
-        } else if first && self.dialect == Dialect::Sqlite && is_dot_command(&token, text) {
+        } else if first && is_client_command(&token, text, self.dialect) {
             self.tokens.push(lexer.rest_of_line(token.range.start));
             self.finish();
         } else if token.kind == Kind::Meta && !self.body.is_open() {
@@ -97,6 +97,11 @@ impl<'a> Splitter<'a, '_> {
                 && let Some(standard) = standard_strings(&self.tokens, text)
             {
                 lexer.set_backslashes(!standard);
+            } else if self.dialect == Dialect::Mysql
+                && let Some(mode) = sql_mode(&self.tokens, text)
+            {
+                lexer.set_backslashes(!mode.contains("NO_BACKSLASH_ESCAPES"));
+                lexer.set_quoted_names(ANSI_QUOTES.iter().any(|name| mode.contains(name)));
             }
             self.finish();
             if data_follows {
@@ -139,9 +144,30 @@ impl<'a> Splitter<'a, '_> {
     }
 }
 
-/// sqlite3's `.mode`, `.read`: a dot and a letter where a statement would begin.
-fn is_dot_command(token: &Token, text: &str) -> bool {
-    token.is_symbol(text, '.') && text[token.range.end..].starts_with(|c: char| c.is_ascii_alphabetic())
+/// sqlite3's `.mode`, `.read`: a dot and a letter where a statement would begin; the mysql client's `source x`, `\. x`.
+fn is_client_command(token: &Token, text: &str, dialect: Dialect) -> bool {
+    let letter_follows = text[token.range.end..].starts_with(|c: char| c.is_ascii_alphabetic());
+    match dialect {
+        Dialect::Postgres => false,
+        Dialect::Mysql => token.is_word(text, "source") || token.is_symbol(text, '\\'),
+        Dialect::Sqlite => token.is_symbol(text, '.') && letter_follows,
+    }
+}
+
+/// The modes of MySQL in which double quotes stand around names: one, and those that hold it.
+const ANSI_QUOTES: [&str; 6] = ["ANSI", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"];
+
+/// What `SET sql_mode = 'a,b'` sets for the session, in upper case; nothing of a variable.
+fn sql_mode(tokens: &[Token], text: &str) -> Option<String> {
+    let mut words = tokens.iter().filter(|token| token.kind != Kind::Executed);
+    if !words.next()?.is_word(text, "set") {
+        return None;
+    }
+    let at = tokens.iter().position(|token| token.is_word(text, "sql_mode"))?;
+    let global = tokens[..at].iter().rev().take(2).any(|token| token.is_word(text, "global"));
+    let value = tokens[at..].iter().take_while(|token| token.kind != Kind::Terminator);
+    let strings = value.filter(|token| token.kind == Kind::String).map(|token| token.text(text).to_ascii_uppercase());
+    (!global && text[tokens[at].range.end..].trim_start().starts_with(['=', ':'])).then(|| strings.collect())
 }
 
 /// `GO` at the beginning of its own line, and `/` on one where a statement would begin: what ends a statement in

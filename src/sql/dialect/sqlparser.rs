@@ -7,8 +7,9 @@ use ::sqlparser::parser::{Parser, ParserError};
 use ::sqlparser::tokenizer::Token as Tree;
 
 use super::cursor::range_of;
+use super::tokens::is_placeholder;
 use crate::sql::Dialect;
-use crate::sql::lexer::{Token, without_placeholders};
+use crate::sql::lexer::{Kind, Token, without_placeholders};
 use crate::sql::statement::{Unread, line_column};
 
 /// Its own bound on nesting is 50; ours, in the splitter, is reached first.
@@ -32,7 +33,7 @@ fn judge(
 ) -> Result<(), Unread> {
     let Some(range) = range_of(tokens) else { return Ok(()) };
     let grammar: &dyn Grammar = if dialect == Dialect::Mysql { &MySqlDialect {} } else { &SQLiteDialect {} };
-    let text = bare(source, tokens);
+    let text = bare(source, tokens, dialect);
     let verdict = Parser::new(grammar).with_recursion_limit(DEPTH).try_with_sql(&text).and_then(|mut parser| {
         parse(&mut parser)?;
         let next = parser.peek_token();
@@ -46,14 +47,40 @@ fn judge(
     })
 }
 
-/// The tokens where they stand, blanks for all else: comments mean nothing to a grammar.
-fn bare(source: &str, tokens: &[Token]) -> String {
+/// The tokens where they stand, blanks for all else: comments mean nothing to a grammar, nor does what a string holds.
+fn bare(source: &str, tokens: &[Token], dialect: Dialect) -> String {
     let start = tokens.first().map_or(0, |token| token.range.start);
     let mut text = String::new();
-    for token in tokens {
+    for (at, token) in tokens.iter().enumerate() {
+        // `CAST(a AS CHAR CHARSET utf8)`: it knows only the longer spelling.
+        let charset = |at: usize| {
+            dialect == Dialect::Mysql
+                && at.checked_sub(1).is_some_and(|before| {
+                    tokens[at].is_word(source, "charset")
+                        && (tokens[before].is_word(source, "char") || tokens[before].is_symbol(source, ')'))
+                })
+        };
+        if charset(at) || at > 0 && charset(at - 1) {
+            continue;
+        }
         let blanks = token.range.start - start - text.len();
         text.extend(std::iter::repeat_n(' ', blanks));
-        text.push_str(&without_placeholders(token.text(source)));
+        let said = token.text(source);
+        match token.kind {
+            Kind::String if said.len() > 1 => {
+                text.push_str(&said[..1]);
+                text.extend(std::iter::repeat_n('x', said.len() - 2));
+                text.push_str(&said[said.len() - 1..]);
+            }
+            Kind::Quoted if dialect == Dialect::Mysql && said.starts_with('"') => {
+                text.push_str(&said.replace('"', "`"))
+            }
+            Kind::Word if is_placeholder(said) => {
+                let name = said.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+                text.extend(name);
+            }
+            _ => text.push_str(&without_placeholders(said)),
+        }
     }
     text
 }

@@ -8,6 +8,7 @@ mod data;
 mod drop;
 mod key;
 mod option;
+mod placeholder;
 mod redefine;
 mod tables;
 
@@ -22,6 +23,7 @@ use crate::sql::statement::{Clause, Unread};
 
 pub(super) use data::columns as inserted_columns;
 pub(super) use option::waiting;
+pub(super) use placeholder::is_placeholder;
 
 /// Reads one statement; `rest` reads those that only one of the two dialects has.
 pub(super) fn parse(
@@ -30,7 +32,8 @@ pub(super) fn parse(
     dialect: Dialect,
     rest: impl FnOnce(Statement<'_>) -> Result<Vec<Clause>, Unread>,
 ) -> Result<Vec<Clause>, Unread> {
-    let tokens: Vec<Token> = piece.tokens.iter().filter(|token| token.kind != Kind::Executed).cloned().collect();
+    let executed = |token: &&Token| token.kind != Kind::Executed;
+    let tokens = placeholder::joined(file, piece.tokens.iter().filter(executed).cloned());
     let mut statement = Statement { cursor: Cursor::new(file, &tokens), all: &tokens, dialect };
     let cursor = &mut statement.cursor;
     match cursor.peek().as_str() {

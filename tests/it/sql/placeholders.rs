@@ -89,3 +89,31 @@ fn a_placeholder_that_the_grammar_does_not_allow_is_reported() {
     }
     assert_eq!(read("SET @a = 1, @b = @a; SELECT 1", Dialect::Mysql).len(), 2);
 }
+
+#[test]
+fn mysql_and_sqlite_know_placeholders_too() {
+    for dialect in [MY, LITE] {
+        for value in ["${v}", "{{ v }}", "<%= v %>", "@v@", ":v", "%(v)s", "%s", "?"] {
+            for text in [
+                format!("ALTER TABLE t ADD COLUMN a INT DEFAULT {value}"),
+                format!("UPDATE t SET a = {value} WHERE b = {value} AND c IN ({value}, {value})"),
+                format!("INSERT INTO t (a, b) VALUES ({value}, {value})"),
+                format!("SELECT a FROM t WHERE a LIKE {value} LIMIT {value}"),
+            ] {
+                assert!(read(&text, dialect)[0].parsed.is_ok(), "{dialect}: {:?}", clauses(&text, dialect));
+            }
+        }
+        for name in ["${t}", "{{t}}", "<%= t %>", "@t@", ":t", "%(t)s", "%s", "x_${t}_y"] {
+            let texts = [format!("DROP TABLE {name}"), format!("DELETE FROM {name}")];
+            let expected = [format!("DropTable {{ table: {name} }}"), format!("Delete {{ table: {name} }}")];
+            for (text, expected) in texts.iter().zip(&expected) {
+                check(dialect, text, &[(text, expected)]);
+            }
+        }
+        for text in ["DROP ${what} t", "{{ if x }} DROP TABLE t", "ALTER TABLE t {{ action }} c", "ALTER TABLE t ? c"] {
+            assert!(read(text, dialect)[0].parsed.is_err(), "{dialect}: {:?}", clauses(text, dialect));
+        }
+        // What only looks like one is an operator.
+        assert!(read("SELECT a %s, 5 %(x), (a)%s FROM t", dialect)[0].parsed.is_ok());
+    }
+}

@@ -186,3 +186,63 @@ fn a_body_without_an_end_costs_its_own_statement() {
         assert_eq!(unread.reason, "a body that no END closes");
     }
 }
+
+#[test]
+fn mysql_modes_change_what_quotes_mean() {
+    let text = "SET @x = 1, SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'; INSERT INTO \"a;\" VALUES ('\\'); \
+                SET GLOBAL sql_mode = ''; DROP TABLE \"b\"; /*!40101 SET sql_mode='STRICT' */; SELECT '\\';', \"c;\"";
+    check(
+        MY,
+        text,
+        &[
+            "SET @x = 1, SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'",
+            "INSERT INTO \"a;\" VALUES ('\\')",
+            "SET GLOBAL sql_mode = ''",
+            "DROP TABLE \"b\"",
+            "/*!40101 SET sql_mode='STRICT' */",
+            "SELECT '\\';', \"c;\"",
+        ],
+    );
+    let named: Vec<String> = super::clauses(text, MY).into_iter().map(|(_, change)| change).collect();
+    assert!(named.contains(&"Insert { table: a; }".to_string()), "{named:?}");
+    assert!(named.contains(&"DropTable { table: b }".to_string()), "{named:?}");
+}
+
+#[test]
+fn commands_to_the_clients_of_mysql_and_mariadb() {
+    check(
+        MY,
+        "/*M!999999\\- enable the sandbox mode */\nSELECT 1\\G\nsource a;b.sql\nSELECT 2;\n\\. c.sql\nSELECT 3 \\g SELECT 4",
+        &["SELECT 1", "source a;b.sql", "SELECT 2", "\\. c.sql", "SELECT 3", "SELECT 4"],
+    );
+    check(MY, "\u{feff}SELECT 1;\r\nSELECT 2;\r\nGO\r\nSELECT 3", &["SELECT 1", "SELECT 2", "GO", "SELECT 3"]);
+}
+
+#[test]
+fn a_dump_of_mysql_is_read_whole() {
+    let dump = include_str!("../../../fixtures/sql/mysqldump.sql");
+    let statements = read(dump, MY);
+    let unread: Vec<_> = statements.iter().filter(|statement| statement.parsed.is_err()).collect();
+    assert!(unread.is_empty(), "{unread:?}");
+    let changes = super::clauses(dump, MY).into_iter().map(|(_, change)| change);
+    let kinds: Vec<String> =
+        changes.map(|change| change.split(" {").next().unwrap().to_string()).filter(|kind| kind != "Set").collect();
+    assert_eq!(
+        kinds,
+        [
+            "DropTable",
+            "CreateTable",
+            "LockTable",
+            "AlterTable",
+            "Insert",
+            "AlterTable",
+            "Other",
+            "CreateTrigger",
+            "DropView",
+            "CreateView",
+            "CreateFunction",
+            "Other",
+            "CreateView",
+        ]
+    );
+}
