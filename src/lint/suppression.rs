@@ -68,6 +68,8 @@ struct File<'a> {
     text: &'a str,
     statements: &'a [Statement],
     line_ends: Vec<usize>,
+    /// It was made of a program, whose comments stand on top.
+    is_made: bool,
 }
 
 impl<'a> File<'a> {
@@ -77,12 +79,16 @@ impl<'a> File<'a> {
         let start = migration.parts.first().map_or(0, |part| part.start);
         let end = migration.parts.last().map_or(start, |part| part.end);
         let line_ends = text[start..end].match_indices('\n').map(|(at, _)| start + at).collect();
-        Self { text, statements: &migration.statements, line_ends }
+        Self { text, statements: &migration.statements, line_ends, is_made: migration.made_from.is_some() }
     }
 
     /// The statement that a comment belongs to: the one around it, the one that ends on its line, or the next; with
     /// it those that stand in the same place.
     fn statements_of(&self, comment: &Range<usize>) -> Range<usize> {
+        // A line of the program is many statements or none: a comment in it is for all.
+        if self.is_made && self.statements.first().is_some_and(|first| comment.end <= first.range.start) {
+            return 0..self.statements.len();
+        }
         let up_to = |end: usize| self.statements.partition_point(|statement| statement.range.end <= end);
         let line = |offset: usize| self.line_ends.partition_point(|end| *end < offset);
         let next = up_to(comment.start);

@@ -199,6 +199,25 @@ fn a_project_that_fails_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_comment_in_python_is_for_the_whole_migration() {
+    let Some(path) = path() else { return };
+    let directory = project("alembic");
+    let file = directory.path().join("alembic/app/versions/b2_drop.py");
+    let drop = "    op.drop_column(\"orders\", \"note\")\n";
+    let code = fs::read_to_string(&file).unwrap().replace(drop, &format!("{drop}{}", drop.replace("note", "id")));
+    let lint = |head: &str| {
+        fs::write(&file, format!("{head}{code}")).unwrap();
+        lint_in(directory.path(), "alembic", &["--run-python"], &[], path)
+    };
+    let drops = |shown: &str| shown.matches("b2_drop.py").count();
+    assert_eq!(drops(&lint("")), 2);
+    let allowed = lint("# lockkeeper: allow drop-column: nothing reads them since release 41\n");
+    assert!(drops(&allowed) == 0 && allowed.contains("; 2 findings suppressed"), "{allowed}");
+    let phase = lint("# lockkeeper: phase=contract\n");
+    assert!(drops(&phase) == 0 && phase.contains("excused by their phase"), "{phase}");
+}
+
+#[test]
 fn without_the_users_word_nothing_is_run() {
     let nowhere = OsString::from("/nowhere");
     let directory = project("alembic");

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::Translator;
 use super::python::{self, Output};
@@ -172,11 +171,9 @@ fn migration(path: &Path, text: &str, section: Section, dialect: Dialect) -> Mig
         section.parts.first().map_or(0, |part| text[part.clone()].len() - text[part.clone()].trim_start().len());
     let start = section.parts.first().map_or(0, |part| part.start + blank);
     let end = section.parts.last().map_or(start, |part| part.end);
-    let parts = section.parts.iter().map(|part| part.start.max(start) - start..part.end - start).collect();
-    let name = format!("{} (alembic upgrade --sql)", path.display());
-    let mut migration = Migration::of_parts(name, Arc::from(&text[start..end]), parts, dialect);
+    let parts: Vec<_> = section.parts.iter().map(|part| part.start.max(start) - start..part.end - start).collect();
+    let mut migration = python::migration(path, "alembic upgrade --sql", &text[start..end], &parts, dialect);
     migration.version = section.version;
     migration.in_transaction = section.in_transaction;
-    migration.made_from = Some(path.display().to_string());
     migration
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -10,7 +9,6 @@ use super::Translator;
 use super::python::{self, Output};
 use super::reading::Translation;
 use crate::error::{Error, Result};
-use crate::history::Migration;
 use crate::sql::Dialect;
 
 pub(super) static MIGRATIONS: Translator =
@@ -81,11 +79,10 @@ fn read_project(
         if sql.contains("CANNOT BE WRITTEN AS SQL") {
             with_code.push(path.clone());
         }
-        let name = format!("{} (manage.py sqlmigrate)", path.display());
-        let mut migration = Migration::new(name, Arc::from(sql), dialect);
+        let parts = std::iter::once(0..sql.len()).collect::<Vec<_>>();
+        let mut migration = python::migration(path, "manage.py sqlmigrate", sql, &parts, dialect);
         migration.version = Some(word("name").to_string());
         migration.in_transaction = printed["atomic"] == true;
-        migration.made_from = Some(path.display().to_string());
         translation.migrations.push(migration);
     }
     if !with_code.is_empty() {

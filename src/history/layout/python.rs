@@ -2,12 +2,16 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::history::Migration;
+use crate::sql::Dialect;
 
 /// No project prints longer.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -39,6 +43,20 @@ pub(super) fn project_of(file: &Path, mark: &str) -> Option<PathBuf> {
         }
     }
     None
+}
+
+/// What a tool has printed of a file, as a migration. What the file's comments say to us stands above it.
+pub(super) fn migration(file: &Path, command: &str, sql: &str, parts: &[Range<usize>], dialect: Dialect) -> Migration {
+    let code = std::fs::read_to_string(file).unwrap_or_default();
+    let said = code.lines().filter_map(|line| line.trim_start().strip_prefix('#'));
+    let said = said.filter(|said| said.trim_start().starts_with("lockkeeper:"));
+    let head: String = said.map(|said| format!("-- {}\n", said.trim())).collect();
+    let shifted = parts.iter().map(|part| part.start + head.len()..part.end + head.len());
+    let parts = std::iter::once(0..head.len()).chain(shifted).filter(|part| !part.is_empty()).collect();
+    let name = format!("{} ({command})", file.display());
+    let mut migration = Migration::of_parts(name, Arc::from(head + sql), parts, dialect);
+    migration.made_from = Some(file.display().to_string());
+    migration
 }
 
 /// A directory as the user would type it.
