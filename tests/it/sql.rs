@@ -8,6 +8,7 @@ mod forms;
 mod placeholders;
 mod postgres_forms;
 mod procedures;
+mod share;
 mod split;
 
 use lockkeeper::sql::{Change, Dialect, read};
