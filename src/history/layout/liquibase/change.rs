@@ -110,9 +110,19 @@ fn writer(name: &str) -> Option<fn(&Element<'_>) -> Statements> {
     })
 }
 
+/// Whether the SQL of a change is in a file of its own, as that of `createProcedure` can be.
+pub(super) fn is_in_file(node: &Node) -> bool {
+    sql_key(&node.name).is_some() && node.value("path").is_some() && sql_text(node).is_none()
+}
+
 /// The SQL of a change that the user has written as SQL; `None` for all others.
 pub(super) fn sql_text(node: &Node) -> Option<&Value> {
-    let key = match node.name.as_str() {
+    let key = sql_key(&node.name)?;
+    node.value(key).or_else(|| node.value("procedureBody")).or_else(|| node.value_of_text())
+}
+
+fn sql_key(name: &str) -> Option<&'static str> {
+    Some(match name {
         "sql" => "sql",
         "createProcedure" => "procedureText",
         "createFunction" => "functionBody",
@@ -120,8 +130,7 @@ pub(super) fn sql_text(node: &Node) -> Option<&Value> {
         "createPackage" => "packageText",
         "createPackageBody" => "packageBodyText",
         _ => return None,
-    };
-    node.value(key).or_else(|| node.value("procedureBody")).or_else(|| node.value_of_text())
+    })
 }
 
 /// The parts of SQL between delimiters; without one of its own, all of it.

@@ -23,6 +23,7 @@ pub(super) fn read(paths: &BTreeSet<PathBuf>, dialect: Dialect) -> Translation {
     let mut reader = Reader {
         dialect,
         claimed: paths.iter().filter_map(|path| Some((path.canonicalize().ok()?, path.clone()))).collect(),
+        directories: paths.iter().flat_map(|path| path.ancestors().skip(1)).map(Path::to_path_buf).collect(),
         files: BTreeMap::new(),
         seen: BTreeSet::new(),
         open: Vec::new(),
@@ -62,6 +63,8 @@ struct Reader {
     dialect: Dialect,
     /// The files that were found, by their canonical paths.
     claimed: BTreeMap<PathBuf, PathBuf>,
+    /// The directories that they lie in, and all above these.
+    directories: BTreeSet<PathBuf>,
     /// What was read, by canonical path; `None` where it could not be, which was said.
     files: BTreeMap<PathBuf, Option<Rc<File>>>,
     /// The files of this and earlier sequences.
@@ -154,7 +157,13 @@ impl Reader {
         let mut skipped = Skipped::default();
         let mut comments = file.document.comments.iter().cloned().peekable();
         let mut last = None;
-        for node in &file.document.root.children {
+        let root = &file.document.root;
+        // What has a tool of its own run its changesets includes them.
+        let wrapped = root.children.iter().flat_map(|node| match node.name.as_str() {
+            "modifyChangeSets" => node.children.as_slice(),
+            _ => std::slice::from_ref(node),
+        });
+        for node in wrapped {
             match node.name.as_str() {
                 "property" => self.property(file, node),
                 "include" | "includeAll" if !self.is_for_us(node) => skipped.includes += 1,
@@ -174,7 +183,11 @@ impl Reader {
                         }
                     }
                 }
-                _ => {}
+                name if NO_CHANGESETS.contains(&name) => {}
+                name => self.translation.errors.push(
+                    Error::input(format!("`{}`: a changelog holds no `{name}`", self.place(file, node)))
+                        .hint("it was read without; changesets are called `changeSet`"),
+                ),
             }
         }
         // What stands behind the last changeset belongs to none: it is for that one to complain.
@@ -286,7 +299,7 @@ impl Reader {
     /// What a path in a changelog leads to.
     fn resource(&self, file: &File, node: &Node, path: &str, is_directory: bool) -> Result<PathBuf> {
         let relative = self.value(node, "relativeToChangelogFile").is_some_and(|said| said.eq_ignore_ascii_case("true"));
-        let found = resource::find(&file.path, path, relative, is_directory, self.claimed.values());
+        let found = resource::find(&file.path, path, relative, is_directory, &self.directories);
         let found = found.ok_or_else(|| {
             Error::input(format!("could not find `{path}`, which `{}` names", self.place(file, node)))
                 .hint(if relative {
@@ -337,6 +350,17 @@ impl Reader {
 
 const ASSUMED: &str = "each changeset in a transaction unless it says runInTransaction=\"false\"; contexts, labels and \
                        preconditions are taken to hold";
+
+/// What a changelog holds besides changesets and includes.
+const NO_CHANGESETS: [&str; 7] = [
+    "preConditions",
+    "logicalFilePath",
+    "objectQuotingStrategy",
+    "changeLogId",
+    "changelogId",
+    "removeChangeSetProperty",
+    "contexts",
+];
 
 /// What of a changelog is not judged.
 #[derive(Default)]

@@ -59,7 +59,7 @@ pub(super) fn read(changeset: &Changeset<'_>, comments: &[Range<usize>]) -> Made
         made.changes += 1;
         if changeset.value(node, "dbms").is_some_and(|list| !is_for(&list, changeset.dialect)) {
             made.other_changes += 1;
-        } else if node.name == "sqlFile" {
+        } else if node.name == "sqlFile" || change::is_in_file(node) {
             changeset.sql_file(node, &mut piece, &mut made);
         } else {
             changeset.change(node, &mut piece);
@@ -123,7 +123,7 @@ impl Changeset<'_> {
     fn sql_file(&self, node: &Node, piece: &mut Piece, made: &mut Made) {
         let file = self.value(node, "path").ok_or_else(|| {
             let line = sql::line_column(&self.file.text, node.range.start).0;
-            Error::input(format!("`{}:{line}`: `sqlFile` says no `path`", self.file.path.display()))
+            Error::input(format!("`{}:{line}`: `{}` says no `path`", self.file.path.display(), node.name))
         });
         let path = file.and_then(|path| (self.find)(node, &path));
         let text = path.and_then(|path| Ok((text::of_file(&path)?, path)));

@@ -1,5 +1,6 @@
 //! Where the files lie that a changelog names.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
@@ -7,18 +8,19 @@ use std::path::{Component, Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// What a path in a changelog leads to. Liquibase looks in its search path, which is the class path of the program:
-/// some directory above the changelog, or of another module among the changelogs that were found.
-pub(super) fn find<'a>(
+/// some directory above the changelog, or above another one that was found, in another module.
+pub(super) fn find(
     changelog: &Path,
     path: &str,
     relative: bool,
     is_directory: bool,
-    known: impl Iterator<Item = &'a PathBuf>,
+    directories: &BTreeSet<PathBuf>,
 ) -> Option<PathBuf> {
     let is_there = |path: &PathBuf| if is_directory { path.is_dir() } else { path.is_file() };
     let parent = changelog.parent().unwrap_or(Path::new(""));
     if relative {
-        return Some(plain(&parent.join(path))).filter(is_there);
+        // A slash at its beginning leads to no root.
+        return Some(plain(&parent.join(path.trim_start_matches('/')))).filter(is_there);
     }
     let path = path.strip_prefix("classpath*:").or_else(|| path.strip_prefix("classpath:")).unwrap_or(path);
     let path = Path::new(path.trim_start_matches('/'));
@@ -27,12 +29,7 @@ pub(super) fn find<'a>(
         let parent = parent.join(".").canonicalize().ok()?;
         parent.ancestors().map(|directory| directory.join(path)).find(is_there)
     };
-    let elsewhere = || {
-        let directory = |known: &'a PathBuf| {
-            known.ancestors().find(|above| above.ends_with(path)).map(Path::to_path_buf)
-        };
-        known.filter_map(directory).find(is_there)
-    };
+    let elsewhere = || directories.iter().map(|directory| plain(&directory.join(path))).find(is_there);
     above.or_else(absolute).or_else(elsewhere)
 }
 

@@ -32,7 +32,8 @@ fn node(element: roxmltree::Node<'_, '_>, depth: usize) -> Result<Node, String> 
         } else if let Some(piece) = child.text().filter(|_| child.is_text()) {
             let text = text.get_or_insert_with(|| Value { text: String::new(), range: child.range() });
             text.text += piece;
-            text.range.end = child.range().end;
+            // What an entity stands for lies where that is defined.
+            text.range.end = text.range.end.max(child.range().end);
         }
     }
     if let Some(text) = text.filter(|text| !text.text.trim().is_empty()) {
