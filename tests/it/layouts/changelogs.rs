@@ -215,6 +215,21 @@ fn comments_excuse_a_change_in_every_format() {
 }
 
 #[test]
+fn a_body_may_lie_in_a_file_and_what_is_no_changeset_is_said() {
+    let xml = "<databaseChangeLog><changeSet id='1' author='a'><createProcedure path='db/p.sql'/></changeSet>\
+               <changeset/><changeSet id='2' author='a'><renameTable/></changeSet></databaseChangeLog>";
+    let sql = "CREATE PROCEDURE p() LANGUAGE SQL AS $$ SELECT 1; $$;";
+    insta::assert_snapshot!(files(&[("a.xml", xml), ("p.sql", sql)], POSTGRES), @r#"
+    a:1: db/p.sql (1)
+    a:2: db/a.xml (1)
+    db/a.xml:1 unreadable-statement
+    note: `db/a.xml` is read as liquibase (by `databaseChangeLog`): each changeset in a transaction unless it says runInTransaction="false"; contexts, labels and preconditions are taken to hold
+    unreadable: `db/a.xml:1`: a changelog holds no `changeset`
+    2 files, postgres
+    "#);
+}
+
+#[test]
 fn a_sql_file_in_the_middle_is_part_of_its_changeset() {
     let xml = "<databaseChangeLog><changeSet id='1' author='a'><createTable tableName='t'><column name='a' type='int'/></createTable>\
                <sqlFile path='db/fill.sql'/><dropColumn tableName='t' columnName='a'/></changeSet></databaseChangeLog>";
