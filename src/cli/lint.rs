@@ -100,6 +100,10 @@ fn read(args: &Args, paths: &[PathBuf], choice: Choice) -> Result<History> {
             let error = Error::input("standard input is read alone, not together with files");
             return Err(error.hint("give `-`, or files and directories"));
         }
+        if args.layout.is_some() {
+            let error = Error::input("`--layout` is for files: standard input has no names");
+            return Err(error.hint("what node-pg-migrate, Alembic and Knex print is recognised"));
+        }
         return stdin::read(std::io::stdin().lock(), choice.dialect);
     }
     layout::read(paths, choice).map_err(|error| {

@@ -91,6 +91,11 @@ fn what_comes_in_has_to_be_sql_in_a_dialect() {
     hint: give `-`, or files and directories
     exit code: 2
     "#);
+    insta::assert_snapshot!(pipe(b"SELECT 1;", &["-", "--layout", "flyway", "--dialect", "postgres"]), @r#"
+    error: `--layout` is for files: standard input has no names
+    hint: what node-pg-migrate, Alembic and Knex print is recognised
+    exit code: 2
+    "#);
     insta::assert_snapshot!(pipe(b"SELECT 1;", &["-", "--since", "main", "--dialect", "postgres"]), @r#"
     error: `--since main`: no migration has this path or version, and git knows nothing of standard input
     hint: give a revision of git, or the version or the path of a migration (the new one, if it was renamed)
