@@ -37,6 +37,12 @@ fn a_dump_stands_behind_what_it_covers() {
     note: `db/schema.sql` is a dump: it is not judged, and taken for what the schema is after `db/migrations/2_widen.sql`
     3 files, postgres
     "#);
+    // What it does not hold is not known: somebody has dropped it.
+    let carts = format!("{UP}CREATE TABLE carts (note varchar(10));");
+    let wider = format!("{UP}ALTER TABLE carts ALTER COLUMN note TYPE varchar(30);");
+    let gone = [("migrations/1_carts.sql", carts.as_str()), ("migrations/3_wider.sql", &wider)];
+    let shown = files(&[&gone[..], &[("schema.sql", &schema)]].concat(), POSTGRES);
+    assert!(shown.contains("db/migrations/3_wider.sql:2 change-column-type"), "{shown}");
     // Without versions it is taken for older than all.
     let schema = dump("('0')");
     insta::assert_snapshot!(files(&[&migrations[1..], &[("schema.sql", &schema)]].concat(), POSTGRES), @r#"
