@@ -47,7 +47,7 @@ pub(super) fn raised(history: &History, live: &Live, replayed: &Catalog) -> BTre
         let message = match &drift.what {
             What::Differs(details) => format!("`{table}` is not what the database has: {}", several(details, "; ")),
             What::Missing | What::Unknown => {
-                format!("the database has no table `{table}`, although this migration has run there")
+                format!("the database lacks `{table}`, although this migration has run there")
             }
         };
         at(drift.born.as_ref(), message);

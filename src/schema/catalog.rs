@@ -40,7 +40,8 @@ pub struct Catalog {
     /// By key, the keys of what has ever named it: foreign keys, views, partitions, columns of its type. Some may have
     /// let go of it since.
     users: BTreeMap<Name, BTreeSet<Name>>,
-    /// The keys of tables that a body has changed, if it ran: what they are, the history does not tell for sure.
+    /// The keys of what a body has changed, if it ran, or a CASCADE has taken along, if it did: what they are, the history
+    /// does not tell for sure.
     pub(super) conditional: BTreeSet<Name>,
     /// The keys of temporary tables, which the migration's session takes with it.
     pub(super) temporary: BTreeSet<Name>,
@@ -50,6 +51,9 @@ pub struct Catalog {
     renamed: BTreeSet<Name>,
     /// About how many rows a live database has in each table, by key.
     sizes: BTreeMap<Name, u64>,
+    /// The catalog as it was when the transaction began; kept only where the migration can roll it back.
+    undo: Option<Box<Self>>,
+    can_roll_back: bool,
     /// Columns that this migration added, also to tables that the history never told of; table's key and folded name.
     new_columns: BTreeSet<(Name, String)>,
 }
@@ -72,6 +76,8 @@ impl Catalog {
             rebuilds: BTreeMap::new(),
             renamed: BTreeSet::new(),
             sizes: BTreeMap::new(),
+            undo: None,
+            can_roll_back: false,
             new_columns: BTreeSet::new(),
         }
     }
@@ -86,6 +92,10 @@ impl Catalog {
         self.session.next(in_transaction);
         self.renamed.clear();
         self.new_columns.clear();
+        let changes: Vec<&Change> = changes.into_iter().collect();
+        self.can_roll_back = self.dialect != Dialect::Mysql && changes.contains(&&Change::Rollback);
+        self.undo = None;
+        self.remember(in_transaction);
         self.rebuilds = rebuild::find(self, changes);
     }
 

@@ -169,6 +169,26 @@ fn a_name_that_is_taken_already_is_no_panic() {
 }
 
 #[test]
+fn what_is_rolled_back_never_was() {
+    let text = "CREATE TABLE kept (a int);
+         BEGIN; DROP TABLE kept; CREATE TABLE tried (a int); ROLLBACK;
+         BEGIN; CREATE TABLE made (a int); COMMIT; ROLLBACK;
+         ALTER TABLE kept ADD COLUMN b int";
+    let expected = "table kept\n a int\n b int\n table made\n a int";
+    check(Dialect::Postgres, text, expected);
+    check(Dialect::Sqlite, text, expected);
+}
+
+#[test]
+fn a_thousand_indexes_without_a_name_have_a_thousand_names() {
+    let text = format!("CREATE TABLE t (a int); {}", "CREATE INDEX ON t (a);".repeat(1000));
+    let catalog = replay(Dialect::Postgres, &text);
+    let indexes = &catalog.table(&name("t")).unwrap().indexes;
+    assert_eq!(indexes.len(), 1000);
+    assert!(indexes.contains_key("t_a_idx") && indexes.contains_key("t_a_idx999"));
+}
+
+#[test]
 fn cascade_takes_dependents_along() {
     let text = "CREATE TABLE a (id int PRIMARY KEY);
          CREATE TABLE b (a_id int REFERENCES a);

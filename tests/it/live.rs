@@ -148,6 +148,25 @@ async fn reading_waits_for_no_lock() {
 }
 
 #[tokio::test]
+async fn without_the_right_to_read_the_tool_s_table_that_is_said() {
+    let Some(database) = servers::postgres().await else { return };
+    let mut session = connect(&database.url, "lockkeeper test").await.unwrap();
+    prepare(&mut session).await;
+    execute(&mut session, &["ANALYZE orders"]).await;
+    let role = format!("reader_of_{}", database.name());
+    execute(&mut session, &[&format!("CREATE ROLE {role} LOGIN")]).await;
+    let mut url = url::Url::parse(&database.url).unwrap();
+    url.set_username(&role).unwrap();
+    url.set_password(None).unwrap();
+    let directory = directory();
+    let (_, text) = lint(directory.path(), &["--database-url", url.as_str()]);
+    execute(&mut session, &[&format!("DROP ROLE {role}")]).await;
+    expect(&text, &["`_sqlx_migrations` cannot be read: permission denied for table _sqlx_migrations (42501)"]);
+    expect(&text, &["every migration is judged by replay"]);
+    expect(&text, &["about 1,500 rows are read"]);
+}
+
+#[tokio::test]
 async fn every_tool_s_own_table_is_understood() {
     let each = |versions: &[&str]| Some(Versions::Each(versions.iter().map(ToString::to_string).collect()));
     let table: &[(&[&str], &str, Option<Versions>)] = &[

@@ -8,6 +8,12 @@ impl Catalog {
     pub fn apply(&mut self, clause: &Clause) {
         self.at = Birth { migration: self.at.migration, range: clause.range.clone(), in_body: clause.in_body };
         self.session.apply(&clause.change);
+        match clause.change {
+            Change::Begin => self.remember(self.undo.is_none()),
+            Change::Commit => self.undo = None,
+            Change::Rollback if !clause.in_body => self.undo(),
+            _ => {}
+        }
         if clause.in_body {
             let of_index = match &clause.change {
                 Change::DropIndex { table: None, name, .. } => self.table_of_index(name),
@@ -19,6 +25,20 @@ impl Catalog {
         if !self.apply_to_table(&clause.change) && !self.apply_to_object(&clause.change) {
             self.apply_to_inside(&clause.change);
         }
+    }
+
+    /// Keeps what the transaction that begins here may take back.
+    pub(super) fn remember(&mut self, begins: bool) {
+        if begins && self.can_roll_back {
+            self.undo = Some(Box::new(self.clone()));
+        }
+    }
+
+    /// Takes back what the transaction has done.
+    fn undo(&mut self) {
+        let Some(before) = self.undo.take() else { return };
+        let session = self.session.clone();
+        *self = Self { session, ..*before };
     }
 
     /// Replays what makes, renames and drops tables, views and indexes; false where it is none of these.

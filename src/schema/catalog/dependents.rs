@@ -74,6 +74,7 @@ impl Catalog {
     pub(super) fn cascade_from_column(&mut self, key: &Name) {
         for user in self.users.get(key).cloned().unwrap_or_default() {
             if self.tables.get(&user).is_some_and(|known| known.kind != Kind::Table) {
+                self.conditional.insert(user.clone());
                 self.forget_table(&user, true);
             }
         }

@@ -46,8 +46,8 @@ pub(super) fn index(dialect: Dialect, table: &Table, index: &Index, is_taken: im
         Dialect::Mysql | Dialect::Sqlite => {
             let first = index.columns.first().map_or("functional_index", String::as_str);
             let fits = |name: &str| !table.indexes.contains_key(&name.to_ascii_lowercase());
-            let next = (2..).map(|number| format!("{first}_{number}"));
-            std::iter::once(first.to_string()).chain(next).find(|name| fits(name)).unwrap_or_default()
+            let name = |number| if number == 0 { first.to_string() } else { format!("{first}_{}", number + 1) };
+            first_free(name, |name| !fits(name))
         }
     }
 }
@@ -72,8 +72,8 @@ fn columns_of(table: &Table, expression: &str) -> String {
 
 /// `table_columns_label`, shortened to PostgreSQL's 63 bytes and counted on until nobody has it.
 fn postgres(table: &str, columns: &str, label: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let labels = std::iter::once(label.to_string()).chain((1..).map(|number| format!("{label}{number}")));
-    labels.map(|label| shortened(table, columns, &label)).find(|name| !is_taken(name)).unwrap_or_default()
+    let label = |number| if number == 0 { label.to_string() } else { format!("{label}{number}") };
+    first_free(|number| shortened(table, columns, &label(number)), is_taken)
 }
 
 fn shortened(table: &str, columns: &str, label: &str) -> String {
@@ -94,6 +94,23 @@ fn shortened(table: &str, columns: &str, label: &str) -> String {
 }
 
 fn numbered(stem: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let names = (1..).map(|number| format!("{stem}{number}"));
-    names.into_iter().find(|name| !is_taken(&name.to_ascii_lowercase())).unwrap_or_default()
+    first_free(|number| format!("{stem}{}", number + 1), |name| is_taken(&name.to_ascii_lowercase()))
+}
+
+/// The name of the first number, from 0, that nobody has. Beyond the first hundred the names are taken to have no gap,
+/// so that thousands of them cost no square of their number.
+fn first_free(name: impl Fn(usize) -> String, is_taken: impl Fn(&str) -> bool) -> String {
+    const ONE_BY_ONE: usize = 100;
+    if let Some(free) = (0..ONE_BY_ONE).map(&name).find(|name| !is_taken(name)) {
+        return free;
+    }
+    let (mut taken, mut free) = (ONE_BY_ONE - 1, ONE_BY_ONE);
+    while is_taken(&name(free)) {
+        (taken, free) = (free, free * 2);
+    }
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        if is_taken(&name(middle)) { taken = middle } else { free = middle }
+    }
+    name(free)
 }

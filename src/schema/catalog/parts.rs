@@ -42,6 +42,10 @@ impl Catalog {
             Change::AlterTable { action, .. } if action.ends_with("ROW LEVEL SECURITY") => {
                 table.row_security = !action.starts_with("DISABLE");
             }
+            // What the other table gives it is not told.
+            Change::AlterTable { action, .. } if ["INHERIT", "OF"].contains(&action.as_str()) => {
+                (table.columns_known, table.parts_known) = (false, false);
+            }
             other => self.alter_column(key, &mut table, other),
         }
         self.tables.insert(key.clone(), table);
