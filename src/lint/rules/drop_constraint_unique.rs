@@ -18,7 +18,7 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         }
         _ => return None,
     };
-    if before.is_new(table) || is_kept(look, table, name, columns) {
+    if before.is_new(table) || before.is_renamed(table) || is_kept(look, table, name, columns) {
         return None;
     }
     let columns = columns.join(", ");
