@@ -1,5 +1,7 @@
 //! SQL files of no tool that we know, in natural order of their paths.
 
+use std::path::Path;
+
 use super::Tool;
 use super::directory::{Entry, EntryKind};
 use super::reading::{DOWN, Place, Reading, Run, Transaction, lines};
@@ -47,8 +49,15 @@ pub(in crate::history) fn down_section(text: &str) -> Option<usize> {
 /// How the names end of what undoes a migration: db-migrate has dashes, yoyo says rollback.
 const DOWN_ENDINGS: [&str; 5] = [".down", "_down", "-down", ".rollback", "_rollback"];
 
-/// Whether a file undoes a migration, by its name.
+/// What directories of such files are called; Sqitch says revert.
+const DOWN_DIRECTORIES: [&str; 4] = ["down", "revert", "rollback", "undo"];
+
+/// Whether a file undoes a migration, by its name or that of its directory.
 fn is_down(entry: &Entry) -> bool {
+    let parent = entry.path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if DOWN_DIRECTORIES.contains(&parent.as_str()) {
+        return true;
+    }
     let name = entry.name.to_ascii_lowercase();
     let stem = name.trim_end_matches(".sql");
     let ends = stem == "down" || DOWN_ENDINGS.iter().any(|ending| stem.ends_with(ending));
@@ -64,6 +73,7 @@ mod tests {
         let is_down =
             |name: &str| is_down(&Entry { path: name.into(), name: name.into(), kind: EntryKind::Script, text: None });
         assert!(is_down("down.sql") && is_down("0001_x.down.sql") && is_down("0001_x_DOWN.sql"));
+        assert!(is_down("revert/0001_x.sql") && !is_down("deploy/0001_x.sql"));
         assert!(!is_down("0001_slow_down_everything.sql") && !is_down("countdown.sql"));
     }
 
