@@ -280,6 +280,8 @@ pub(super) fn value(element: &Element<'_>, key: &str) -> Option<String> {
     }
     let is_boolean = element.get("type").is_some_and(|said| data_type::is_boolean(&said));
     match said.to_ascii_lowercase().as_str() {
+        // A text that Liquibase takes for a call.
+        "now()" | "current_timestamp" if key == "value" => Some(said),
         "true" if is_boolean => Some(boolean(element.dialect, true).into()),
         "false" if is_boolean => Some(boolean(element.dialect, false).into()),
         _ => Some(element.literal(&said)),

@@ -1,7 +1,5 @@
 //! Whole tables.
 
-use std::collections::BTreeMap;
-
 use super::{Statements, Written, column, constraint, not_on_sqlite};
 use crate::history::layout::liquibase::element::Element;
 use crate::sql::Dialect;
@@ -14,8 +12,9 @@ pub(super) fn create(change: &Element<'_>) -> Statements {
     let mut key = Vec::new();
     let mut key_name = String::new();
     let mut references = Vec::new();
-    let mut unique: BTreeMap<(String, usize), Vec<String>> = BTreeMap::new();
-    for (index, column) in columns.iter().enumerate() {
+    // Columns that name one constraint share it; those that name none come first.
+    let mut unique: Vec<(String, Vec<String>)> = Vec::new();
+    for column in &columns {
         lines.push(column::definition(column, false)?);
         let Some(constraints) = column.child("constraints") else { continue };
         let name = column.name("name")?;
@@ -29,9 +28,10 @@ pub(super) fn create(change: &Element<'_>) -> Statements {
         references.extend(constraint::reference(&constraints, &name)?);
         if constraints.is("unique") {
             let named = constraints.constraint("uniqueConstraintName");
-            // Columns that name one constraint share it.
-            let apart = if named.is_empty() { index } else { 0 };
-            unique.entry((named, apart)).or_default().push(name.clone());
+            match unique.iter_mut().find(|(known, _)| !known.is_empty() && *known == named) {
+                Some((_, columns)) => columns.push(name.clone()),
+                None => unique.push((named, vec![name.clone()])),
+            }
         }
         if let Some(check) = constraints.get("checkConstraint") {
             let is_whole = check.trim_start().to_ascii_uppercase().starts_with("CHECK");
@@ -42,7 +42,8 @@ pub(super) fn create(change: &Element<'_>) -> Statements {
         lines.push(format!("{}PRIMARY KEY ({})", primary_key_name(change, key_name)?, key.join(", ")));
     }
     lines.extend(references);
-    lines.extend(unique.into_iter().map(|((name, _), columns)| format!("{name}UNIQUE ({})", columns.join(", "))));
+    unique.sort_by_key(|(name, _)| !name.is_empty());
+    lines.extend(unique.into_iter().map(|(name, columns)| format!("{name}UNIQUE ({})", columns.join(", "))));
     let condition = if change.is("ifNotExists") { "IF NOT EXISTS " } else { "" };
     let mut sql = format!("CREATE TABLE {condition}{table} ({})", lines.join(", "));
     let remarks = change.get("remarks").map(|remarks| change.literal(&remarks));
