@@ -13,8 +13,8 @@ mod split;
 pub mod statement;
 
 pub use change::{
-    Assignment, Change, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated, Index,
-    Name, Object, Query,
+    Assignment, Beside, Change, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated,
+    Index, Name, Object, Query,
 };
 pub use dialect::Dialect;
 pub use repeat::{Unrepeatable, unrepeatable};

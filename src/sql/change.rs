@@ -5,8 +5,8 @@ mod subject;
 mod words;
 
 pub use parts::{
-    Assignment, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated, Index, Name,
-    Object, Query,
+    Assignment, Beside, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated, Index,
+    Name, Object, Query,
 };
 
 /// What one clause of a statement does. A statement with several actions is several changes.
@@ -193,6 +193,8 @@ pub enum Change {
     AddLabel {
         enumeration: Name,
         label: String,
+        /// The label beside which it stands; `None` is the end.
+        beside: Option<Beside>,
         if_not_exists: bool,
     },
     RenameLabel {

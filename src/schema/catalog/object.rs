@@ -1,7 +1,7 @@
 //! What besides tables has a place in the catalog: types and sequences.
 
 use super::{Birth, Catalog};
-use crate::sql::{Change, Name};
+use crate::sql::{Beside, Change, Name};
 
 /// A type that the history made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +48,17 @@ impl Catalog {
                 let (data_type, not_null, check) = (data_type.clone(), *not_null, *check);
                 self.add_data_type(domain, DataTypeKind::Domain { data_type, not_null, check });
             }
-            Change::AddLabel { enumeration, label, .. } => {
+            Change::AddLabel { enumeration, label, beside, .. } => {
                 if let Some(labels) = self.labels(enumeration)
                     && !labels.contains(label)
                 {
-                    labels.push(label.clone());
+                    let place = |neighbour| labels.iter().position(|known| known == neighbour);
+                    let at = match beside {
+                        Some(Beside::Before(next)) => place(next),
+                        Some(Beside::After(last)) => place(last).map(|at| at + 1),
+                        None => None,
+                    };
+                    labels.insert(at.unwrap_or(labels.len()), label.clone());
                 }
             }
             Change::RenameLabel { enumeration, label, to } => {

@@ -162,6 +162,13 @@ impl Object {
     }
 }
 
+/// Where an enum's new label stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    Before(String),
+    After(String),
+}
+
 /// An action on a column whose type, nullability and default stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnAction {

@@ -57,6 +57,8 @@ async fn a_history_on_postgres_leaves_what_its_replay_leaves() {
     let (replayed, live) = both(&mut session, include_str!("../../../fixtures/catalog/postgres.sql")).await;
     assert_same(&replayed, &live);
     assert_same_names(&replayed, &live);
+    let labels = |catalog: &Catalog| catalog.data_type(&name("feeling")).unwrap().kind.clone();
+    assert_eq!(labels(&replayed), labels(&live));
 }
 
 #[tokio::test]

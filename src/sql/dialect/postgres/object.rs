@@ -5,7 +5,7 @@ use squawk_syntax::ast::{self, AstNode};
 
 use super::source::{Source, take_identifier, take_name};
 use super::{query, table};
-use crate::sql::change::{Change, Name, Object};
+use crate::sql::change::{Beside, Change, Name, Object};
 use crate::sql::dialect::clause;
 use crate::sql::dialect::cursor::{Cursor, range_of};
 use crate::sql::statement::Clause;
@@ -182,7 +182,14 @@ fn action(source: &Source<'_>, object: Object, name: Name, cursor: &Cursor<'_>) 
         Object::Type if cursor.eat("ADD VALUE") => {
             let if_not_exists = cursor.eat("IF NOT EXISTS");
             let label = text_of_literal(cursor.bump()?.text(source.file));
-            Change::AddLabel { enumeration: name, label, if_not_exists }
+            let (before, after) = (cursor.eat("BEFORE"), cursor.eat("AFTER"));
+            let neighbour = cursor.bump().map(|token| text_of_literal(token.text(source.file)));
+            let beside = match (before, after) {
+                (true, _) => neighbour.map(Beside::Before),
+                (_, true) => neighbour.map(Beside::After),
+                _ => None,
+            };
+            Change::AddLabel { enumeration: name, label, beside, if_not_exists }
         }
         Object::Domain => {
             let not_valid = matches!(cursor.tokens, [.., not, valid]
