@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::order::{Part, path_key};
+use super::order::{Part, by_value, path_key};
 use super::{Claim, TRANSLATORS};
 use crate::error::{Error, Result};
 use crate::history::parallel::in_order;
@@ -176,7 +176,7 @@ impl Found {
         };
         entries.retain(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
         let mut paths: Vec<_> = entries.iter().map(|entry| (entry.path(), entry.file_type().ok())).collect();
-        paths.sort_by_cached_key(|(path, _)| path_key(path));
+        paths.sort_by_cached_key(|(path, _)| by_value(&name(path)));
         let phased = paths.iter().any(|(path, _)| name(path) == EXPAND);
         for (path, kind) in paths {
             let is_link = kind.is_some_and(|kind| kind.is_symlink());

@@ -141,6 +141,10 @@ impl Catalog {
         if *temporary {
             self.temporary.insert(key.clone());
         }
+        // Most tables stay as they are: a map makes room for parts that never come.
+        table.columns.shrink_to_fit();
+        table.constraints.shrink_to_fit();
+        table.indexes.shrink_to_fit();
         self.tables.insert(key, table);
     }
 
