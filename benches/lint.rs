@@ -17,6 +17,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 const RUNS: usize = 5;
 /// A command that takes longer is not run again.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// And one that takes longer is ended: what it took is a lower bound then.
+const LIMIT: Duration = Duration::from_secs(60);
 /// As an argument of this binary: run the rest as a command and print what it cost.
 const MEASURE: &str = "--measure";
 
@@ -40,9 +42,17 @@ struct Cost {
 /// Runs a command and waits for it. This process has no other child, so that its children's usage is the command's.
 fn measure(command: &[String]) -> String {
     let begun = Instant::now();
-    let status = Command::new(&command[0]).args(&command[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let mut child =
+        Command::new(&command[0]).args(&command[1..]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if begun.elapsed() > LIMIT => child.kill().unwrap(),
+            None => std::thread::sleep(Duration::from_micros(200)),
+        }
+    };
     let wall = begun.elapsed();
-    assert!(matches!(status.unwrap().code(), Some(0 | 1)), "{command:?} judged nothing");
+    assert!(wall > LIMIT || matches!(status.code(), Some(0 | 1)), "{command:?} judged nothing");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
     let micros = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
     format!("{} {} {}", micros(usage.user_time()) + micros(usage.system_time()), wall.as_micros(), usage.max_rss())
@@ -108,7 +118,8 @@ fn compare() {
 
 fn show(cost: Cost) -> String {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
-    format!("{:10.1} {:10.1} {:10.1}", milliseconds(cost.cpu), milliseconds(cost.wall), cost.kib as f64 / 1024.0)
+    let bound = if cost.wall > LIMIT { "  or more: ended" } else { "" };
+    format!("{:10.1} {:10.1} {:10.1}{bound}", milliseconds(cost.cpu), milliseconds(cost.wall), cost.kib as f64 / 1024.0)
 }
 
 fn ratio(mine: Cost, theirs: Cost) -> String {
