@@ -76,7 +76,10 @@ impl Migration {
 
     /// The parts of a file that run forward, each statement its own transaction.
     pub fn of_parts(path: impl Into<String>, text: Arc<str>, parts: Vec<Range<usize>>, dialect: Dialect) -> Self {
-        let statements = parts.iter().flat_map(|part| sql::read_part(&text, part, dialect)).collect();
+        let mut statements = Vec::new();
+        for part in &parts {
+            statements.append(&mut sql::read_part(&text, part, dialect));
+        }
         Self {
             path: path.into(),
             made_from: None,
