@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 pub use finding::{Finding, Severity};
+pub use unjudged::is_harmless;
 
 use crate::error::{Error, Result};
 use crate::history::{History, Irregular, Migration, Phase};
