@@ -105,6 +105,10 @@ fn is_nothing(text: &str, gap: Range<usize>, comments: &[Range<usize>], dialect:
         at = comment.end;
     }
     rest += &text[at..gap.end];
+    if dialect == Dialect::Mysql {
+        // The mysql client's other terminators.
+        rest = rest.replace("\\g", "").replace("\\G", "");
+    }
     rest.trim_start_matches('\u{feff}').chars().all(|c| c == ';' || c == '\u{b}' || c.is_ascii_whitespace())
 }
 

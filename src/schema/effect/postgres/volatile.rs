@@ -12,7 +12,7 @@ pub(super) fn is_volatile(default: &str) -> Answer {
 fn functions(part: &str) -> impl Iterator<Item = String> {
     part.match_indices('(').filter_map(|(at, _)| {
         let before = part[..at].trim_end();
-        let word = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |last| last + 1);
+        let word = before.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_').len();
         let is_type = before[..word].trim_end().ends_with("::");
         (word < before.len() && !is_type).then(|| before[word..].to_ascii_lowercase())
     })
