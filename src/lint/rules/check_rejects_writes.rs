@@ -21,7 +21,9 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     }
     let of = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
     Some(Hit::new(
-        format!("`{table}`{of}: a row that the running version has always been allowed to write is refused where it violates {what}"),
+        format!(
+            "`{table}`{of}: a row that the running version has always been allowed to write is refused where it violates {what}"
+        ),
         "release a version that writes only what the constraint allows, and add it when no older one is left; NOT VALID spares \
          the old rows, not new writes",
     ))

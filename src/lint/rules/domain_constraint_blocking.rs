@@ -13,7 +13,9 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         return None;
     }
     Some(Hit::new(
-        format!("every table with a column of the domain `{domain}` is read through while nobody can write it, all of them in one transaction"),
+        format!(
+            "every table with a column of the domain `{domain}` is read through while nobody can write it, all of them in one transaction"
+        ),
         "put the check on each table instead, as NOT VALID, and validate one after the other: that blocks nobody",
     ))
 }

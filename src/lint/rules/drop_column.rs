@@ -8,7 +8,9 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         return None;
     }
     Some(Hit::new(
-        format!("`{table}.{column}` is dropped: every query of the running version that names it fails, and its values are gone"),
+        format!(
+            "`{table}.{column}` is dropped: every query of the running version that names it fails, and its values are gone"
+        ),
         "release a version that does not use it, then drop it in a contract phase, when no process of the old one is left",
     ))
 }

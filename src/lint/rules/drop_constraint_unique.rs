@@ -36,7 +36,8 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
 fn is_kept(look: &Look<'_>, table: &Name, dropped: &str, columns: &[String]) -> bool {
     let before = look.before;
     let is_same = |other: &[String]| {
-        other.len() == columns.len() && other.iter().all(|column| columns.iter().any(|known| before.same(known, column)))
+        other.len() == columns.len()
+            && other.iter().all(|column| columns.iter().any(|known| before.same(known, column)))
     };
     let is_key = |kind: &ConstraintKind| match kind {
         ConstraintKind::Unique { columns } | ConstraintKind::PrimaryKey { columns } => is_same(columns),
@@ -49,7 +50,9 @@ fn is_kept(look: &Look<'_>, table: &Name, dropped: &str, columns: &[String]) -> 
     });
     stays
         || look.migration.iter().any(|change| match change {
-            Change::AddConstraint { table: on, constraint } => before.is_same_table(on, table) && is_key(&constraint.kind),
+            Change::AddConstraint { table: on, constraint } => {
+                before.is_same_table(on, table) && is_key(&constraint.kind)
+            }
             Change::CreateIndex { table: on, index, .. } => before.is_same_table(on, table) && is_index(index),
             _ => false,
         })

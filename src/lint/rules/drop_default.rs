@@ -24,7 +24,9 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         false => "fails",
     };
     Some(Hit::new(
-        format!("`{table}.{column}` loses its default: every INSERT of the running version that leaves the column out {what}"),
+        format!(
+            "`{table}.{column}` loses its default: every INSERT of the running version that leaves the column out {what}"
+        ),
         "keep the default until every version that is live or wanted writes the column itself",
     ))
 }

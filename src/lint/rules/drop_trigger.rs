@@ -9,7 +9,9 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     }
     let on = table.as_ref().map_or(String::new(), |table| format!(" on `{table}`"));
     Some(Hit::new(
-        format!("the trigger `{name}`{on} is dropped: what it kept in step for the running version, nobody keeps any more"),
+        format!(
+            "the trigger `{name}`{on} is dropped: what it kept in step for the running version, nobody keeps any more"
+        ),
         "drop it in a contract phase, when no version needs what it does, together with the column that it served",
     ))
 }

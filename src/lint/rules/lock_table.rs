@@ -10,7 +10,9 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         return None;
     }
     Some(Hit::new(
-        format!("`{table}` is locked by hand until the transaction ends: the running version waits for all that follows"),
+        format!(
+            "`{table}` is locked by hand until the transaction ends: the running version waits for all that follows"
+        ),
         "leave it out: each statement takes the lock that it needs, and a phased change needs none that lasts",
     ))
 }

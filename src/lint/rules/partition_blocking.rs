@@ -13,14 +13,24 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
             let (new, of) = (quote(table), quote(parent));
             (
                 parent,
-                format!("`{table}` is made as a partition: that locks `{parent}` against reads and writes, and queues behind every query of it"),
-                format!("make it a table of its own, `CREATE TABLE {new} (LIKE {of} ...)`, and attach it: `ALTER TABLE {of} ATTACH PARTITION {new} ...` lets reads and writes go on"),
+                format!(
+                    "`{table}` is made as a partition: that locks `{parent}` against reads and writes, and queues behind every query of it"
+                ),
+                format!(
+                    "make it a table of its own, `CREATE TABLE {new} (LIKE {of} ...)`, and attach it: `ALTER TABLE {of} ATTACH PARTITION {new} ...` lets reads and writes go on"
+                ),
             )
         }
         Change::DetachPartition { table, partition, concurrently: false } => (
             table,
-            format!("detaching `{partition}` locks `{table}` against reads and writes, and queues behind every query of it"),
-            format!("outside a transaction: `ALTER TABLE {} DETACH PARTITION {} CONCURRENTLY`", quote(table), quote(partition)),
+            format!(
+                "detaching `{partition}` locks `{table}` against reads and writes, and queues behind every query of it"
+            ),
+            format!(
+                "outside a transaction: `ALTER TABLE {} DETACH PARTITION {} CONCURRENTLY`",
+                quote(table),
+                quote(partition)
+            ),
         ),
         _ => return None,
     };

@@ -14,7 +14,9 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         }
         Change::RefreshView { .. } => "give the view a unique index and use CONCURRENTLY, which lets reads go on",
         Change::Maintain { .. } => "let autovacuum do its work, or use pg_repack, which copies beside the traffic",
-        Change::AlterColumn { .. } => "add a column beside it, fill it in batches, and drop the old one in a contract phase",
+        Change::AlterColumn { .. } => {
+            "add a column beside it, fill it in batches, and drop the old one in a contract phase"
+        }
         _ => "do it while nobody needs the table, or copy it beside the traffic with a tool that is made for that",
     };
     let does = match effect.rewrites {

@@ -4,7 +4,9 @@ use crate::sql::{Change, Object};
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let (table, what) = match change {
-        Change::AlterTable { table, action } if action.starts_with("ENABLE ROW LEVEL") || action.starts_with("FORCE ROW") => {
+        Change::AlterTable { table, action }
+            if action.starts_with("ENABLE ROW LEVEL") || action.starts_with("FORCE ROW") =>
+        {
             (table, "row-level security is switched on")
         }
         Change::CreatePolicy { table, .. } => (table, "a policy is added"),
@@ -14,7 +16,10 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     // Until it is switched on a policy does nothing.
     let policy = !matches!(change, Change::AlterTable { .. });
     let known = before.table(table);
-    if before.is_new(table) || look.comes_back || policy && known.is_some_and(|known| !known.row_security && known.parts_known) {
+    if before.is_new(table)
+        || look.comes_back
+        || policy && known.is_some_and(|known| !known.row_security && known.parts_known)
+    {
         return None;
     }
     Some(Hit::new(

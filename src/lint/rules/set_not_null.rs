@@ -32,5 +32,8 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
             )
         }
     };
-    Some(Hit::new(format!("`{table}.{column}` refuses NULL: a running version that still writes NULL fails{scan}"), help))
+    Some(Hit::new(
+        format!("`{table}.{column}` refuses NULL: a running version that still writes NULL fails{scan}"),
+        help,
+    ))
 }
