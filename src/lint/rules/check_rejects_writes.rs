@@ -1,17 +1,22 @@
 use super::{Hit, Look};
+use crate::schema::catalog::mentions;
 use crate::sql::{Change, ConstraintKind};
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
-    let Change::AddConstraint { table, constraint } = change else { return None };
-    let (what, columns): (_, Vec<&str>) = match &constraint.kind {
-        ConstraintKind::Check { expression } => {
-            let known = before.table(table)?;
-            let named = known.columns.values().map(|column| column.name.as_str());
-            ("this check", named.filter(|column| crate::schema::catalog::mentions(expression, column)).collect())
-        }
-        ConstraintKind::Unique { columns } => ("this key", columns.iter().map(String::as_str).collect()),
-        ConstraintKind::Exclude => ("this constraint", Vec::new()),
+    let (table, what, columns) = match change {
+        Change::CreateIndex { table, index, .. } if index.unique => (table, "this key", names(&index.columns)),
+        // The index that is taken over refuses the same rows already.
+        Change::AddConstraint { constraint, .. } if constraint.using_index.is_some() => return None,
+        Change::AddConstraint { table, constraint } => match &constraint.kind {
+            ConstraintKind::Check { expression } => {
+                let named = before.table(table)?.columns.values().map(|column| column.name.as_str());
+                (table, "this check", named.filter(|column| mentions(expression, column)).collect())
+            }
+            ConstraintKind::Unique { columns } => (table, "this key", names(columns)),
+            ConstraintKind::Exclude => (table, "this constraint", Vec::new()),
+            _ => return None,
+        },
         _ => return None,
     };
     // The running version does not write what is new.
@@ -27,4 +32,8 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         "release a version that writes only what the constraint allows, and add it when no older one is left; NOT VALID spares \
          the old rows, not new writes",
     ))
+}
+
+fn names(columns: &[String]) -> Vec<&str> {
+    columns.iter().map(String::as_str).collect()
 }

@@ -1,11 +1,11 @@
 use super::{Hit, Look};
-use crate::sql::Change;
+use crate::sql::{Change, Name};
 
 /// Of a rebuild whose columns are known, drop-column and its like say what it does.
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let Change::RenameTable { table, to } = change else { return None };
-    if before.is_new(table) || before.is_renamed(table) {
+    if before.is_new(table) || before.is_renamed(table) || leaves_a_view(look, table) {
         return None;
     }
     Some(match before.rebuild(table) {
@@ -28,4 +28,12 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
             ),
         ),
     })
+}
+
+/// The same transaction puts a view under the old name: whoever looks sees one or the other.
+fn leaves_a_view(look: &Look<'_>, table: &Name) -> bool {
+    let before = look.before;
+    let is_view =
+        |change: &&Change| matches!(change, Change::CreateView { view, .. } if before.is_same_table(view, table));
+    before.dialect().transactional_ddl() && before.session().in_transaction() && look.migration.iter().any(is_view)
 }
