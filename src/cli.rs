@@ -186,7 +186,10 @@ fn exit_code_table() -> String {
     let rows = [
         (exit_code::CLEAN, "clean, or finished"),
         (exit_code::FINDINGS, "findings at or above --fail-on, or a phase refused by a failed gate"),
-        (exit_code::NOT_JUDGED, "nothing was judged: usage, settings, unreadable file or directory, no connection"),
+        (
+            exit_code::NOT_JUDGED,
+            "not judged, or not all of it: usage, settings, unreadable file or directory, no connection",
+        ),
         (exit_code::WAITING, "waiting at a gate or for another runner; run the same command again"),
         (exit_code::STEP_FAILED, "a step failed; the ledger says which"),
         (exit_code::INTERRUPTED, "interrupted; run the same command again"),

@@ -67,7 +67,6 @@ fn is_judged(change: &Change) -> bool {
             | Change::RefreshView { .. }
             | Change::Reindex { .. }
             | Change::RenameLabel { .. }
-            | Change::RenameObject { .. }
             | Change::Revoke { .. }
             | Change::Truncate { .. }
     )
@@ -82,12 +81,15 @@ pub fn is_harmless(words: &str) -> bool {
 /// The kinds that take no lock that the running version waits for, and take nothing away from it.
 const HARMLESS: &[&str] = &[
     "(",
+    "ALTER CONSTRAINT RENAME",
     "ALTER DEFAULT PRIVILEGES",
+    "ALTER INDEX RENAME",
     // Clauses that say how the others of their statement are executed.
     "ALTER TABLE ALGORITHM",
     "ALTER TABLE COMMENT",
     "ALTER TABLE LOCK",
     "ALTER SEQUENCE OWNED BY",
+    "ALTER TRIGGER RENAME",
     "ALTER TYPE ADD VALUE",
     "ANALYZE",
     // Whose bodies were read.

@@ -336,7 +336,7 @@ fn the_help_shows_the_exit_codes() {
     insta::assert_snapshot!(help.split_once("Exit codes:").unwrap().1, @r#"
         0  clean, or finished
         1  findings at or above --fail-on, or a phase refused by a failed gate
-        2  nothing was judged: usage, settings, unreadable file or directory, no connection
+        2  not judged, or not all of it: usage, settings, unreadable file or directory, no connection
         3  waiting at a gate or for another runner; run the same command again
         4  a step failed; the ledger says which
       130  interrupted; run the same command again

@@ -5,7 +5,7 @@ use crate::sql::Change;
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, effect, .. } = *look;
     let Change::AlterDomain { domain, action, not_valid: false } = change else { return None };
-    if !["ADD CONSTRAINT", "SET NOT NULL", "VALIDATE CONSTRAINT"].contains(&action.as_str()) {
+    if !["ADD", "SET NOT NULL", "VALIDATE"].iter().any(|words| action.starts_with(words)) {
         return None;
     }
     let is_unused = before.data_type(domain).is_some() && effect.is_some_and(|effect| effect.scans == Answer::No);

@@ -254,7 +254,7 @@ fn elsewhere(change: &Change, before: &Catalog) -> Option<Effect> {
             .and_others("tables whose triggers and defaults call it are locked, and the history does not tell which"),
         // Every table with a column of the domain is read, under a lock that keeps writers out.
         Change::AlterDomain { domain, action, not_valid: false }
-            if ["ADD CONSTRAINT", "SET NOT NULL", "VALIDATE CONSTRAINT"].contains(&action.as_str()) =>
+            if ["ADD", "SET NOT NULL", "VALIDATE"].iter().any(|words| action.starts_with(words)) =>
         {
             let users: Vec<_> = before.users(domain).map(|user| user.name.clone()).collect();
             Effect::none().and_locks(Share, &users).scanning(!users.is_empty())

@@ -21,16 +21,20 @@ fn texts() -> Vec<(String, Dialect, String)> {
             }
         }
     }
-    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut directories = vec![root.join("fixtures")];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
-            let shown = path.display().to_string();
+            // What lies above the repository says nothing.
+            let shown = path.strip_prefix(root).unwrap().display().to_string();
             let named = Dialect::ALL.into_iter().find(|dialect| shown.contains(dialect.name()));
             if path.is_dir() {
                 directories.push(path);
             } else if shown.ends_with(".sql") {
-                texts.push((shown, named.unwrap_or(PG), fs::read_to_string(&path).unwrap()));
+                let text = fs::read_to_string(&path).unwrap();
+                let quoted = if text.contains('`') { Dialect::Mysql } else { PG };
+                texts.push((shown, named.unwrap_or(quoted), text));
             }
         }
     }
