@@ -45,6 +45,8 @@ pub struct Outcome {
     pub suppressed: usize,
     /// Hazards that are no findings because they are the point of their migration's phase.
     pub excused: usize,
+    /// Findings of rules that the settings turn off.
+    pub off: usize,
 }
 
 /// Judges every migration, each with the catalog that the ones before it leave.
@@ -348,10 +350,12 @@ impl Judge<'_> {
         let severities: Vec<_> = self.findings.iter().map(|(_, finding)| self.severity(finding.rule)).collect();
         let mut kept = Vec::new();
         for ((_, mut finding), severity) in self.findings.into_iter().zip(severities) {
-            if let Some(severity) = severity {
-                finding.severity = severity;
-                kept.push(finding);
-            }
+            let Some(severity) = severity else {
+                self.outcome.off += 1;
+                continue;
+            };
+            finding.severity = severity;
+            kept.push(finding);
         }
         kept.sort_by_key(|finding| finding.range.start);
         self.outcome.findings.append(&mut kept);

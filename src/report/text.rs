@@ -82,6 +82,9 @@ fn summary(history: &History, outcome: &Outcome) -> String {
     if outcome.suppressed > 0 {
         text += &format!("; {} suppressed", count(outcome.suppressed, "finding"));
     }
+    if outcome.off > 0 {
+        text += &format!("; {} of rules that are off", count(outcome.off, "finding"));
+    }
     match outcome.excused {
         0 => {}
         1 => text += "; 1 finding excused by its phase",

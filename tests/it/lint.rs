@@ -181,6 +181,14 @@ fn a_suppression_of_a_rule_that_is_off_is_no_finding() {
 }
 
 #[test]
+fn what_a_rule_that_is_off_would_have_found_is_counted() {
+    let files =
+        [("db/1.sql", "DROP TABLE a;\nDROP TABLE b;"), ("lockkeeper.toml", "[lint.rules]\ndrop-table = \"off\"\n")];
+    let output = run(&files, &["lint", "--dialect", "sqlite", "db"]);
+    assert!(output.contains("no findings in 1 file, 2 statements; 2 findings of rules that are off\n"), "{output}");
+}
+
+#[test]
 fn a_file_is_judged_once_however_often_it_is_named() {
     let output = run(
         &[("db/10.sql", "DROP TABLE a;"), ("db/9.sql", "SELECT 1;")],
