@@ -100,12 +100,12 @@ fn other_format(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 fn could_not_read(name: &str, error: &io::Error) -> Error {
+    let is_link = fs::symlink_metadata(name).is_ok_and(|entry| entry.is_symlink());
     let hint = match error.kind() {
         ErrorKind::PermissionDenied => Some("run lockkeeper as a user who may read it"),
-        ErrorKind::NotFound => Some("it is a link that leads nowhere, or was removed in the meantime"),
-        _ if fs::symlink_metadata(name).is_ok_and(|link| link.is_symlink()) => {
-            Some("it is a link: look where it leads")
-        }
+        ErrorKind::NotFound if is_link => Some("it is a link that leads nowhere"),
+        ErrorKind::NotFound => Some("nothing is there under this name: check the path"),
+        _ if is_link => Some("it is a link: look where it leads"),
         _ => None,
     };
     let error = Error::input(format!("could not read `{name}`")).because(error);

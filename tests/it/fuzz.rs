@@ -1,6 +1,6 @@
 //! What the fuzzer found once, through the fuzzer's own targets.
 
-mod targets;
+pub(crate) mod targets;
 
 use std::fs;
 use std::path::Path;

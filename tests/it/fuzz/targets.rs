@@ -69,7 +69,7 @@ fn read(text: &str, dialect: Dialect) {
 }
 
 /// A statement says something, and every part of it lies inside.
-fn sound(text: &str, statement: &Statement) {
+pub(crate) fn sound(text: &str, statement: &Statement) {
     let inside = |range: &Range<usize>| {
         text.get(range.clone()).is_some_and(|source| !source.is_empty())
             && range.start >= statement.range.start

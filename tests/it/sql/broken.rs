@@ -1,8 +1,7 @@
 //! Files that are no SQL, or too much of it.
 
-use lockkeeper::sql::Clause;
-
 use super::{Dialect, MY, PG, check, read};
+use crate::fuzz::targets::sound;
 
 /// Every range is in order, inside its text and inside its statement.
 fn check_sound(text: &str, dialect: Dialect) {
@@ -10,21 +9,7 @@ fn check_sound(text: &str, dialect: Dialect) {
     for statement in read(text, dialect) {
         assert!(statement.range.start >= end && !statement.range.is_empty(), "{statement:?}");
         end = statement.range.end;
-        let inside = |range: &std::ops::Range<usize>| {
-            text.get(range.clone()).is_some_and(|source| !source.is_empty())
-                && range.start >= statement.range.start
-                && range.end <= statement.range.end
-        };
-        match &statement.parsed {
-            Ok(clauses) => {
-                assert!(!clauses.is_empty(), "{statement:?}");
-                // A called routine's body stands before the statement that calls it.
-                let called = |clause: &Clause| clause.in_body && clause.range.end <= statement.range.start;
-                let sound = |clause: &Clause| inside(&clause.range) || called(clause);
-                assert!(clauses.iter().all(sound), "{statement:?}");
-            }
-            Err(unread) => assert!(inside(&unread.range) && !unread.reason.is_empty(), "{statement:?}"),
-        }
+        sound(text, &statement);
     }
     assert!(end <= text.len());
 }
