@@ -2,9 +2,12 @@
 
 mod account;
 mod body;
+mod constant;
 mod known;
+mod procedure;
 mod session;
 
+use super::cursor::range_of;
 use super::tokens::{self, Statement};
 use crate::sql::Dialect;
 use crate::sql::change::{Change, Query};
@@ -74,9 +77,10 @@ fn rest(mut statement: Statement<'_>, known: &mut Known) -> Result<Vec<Clause>, 
             })
         }
         "CALL" => {
+            let place = range_of(cursor.tokens).unwrap_or_default();
             cursor.bump();
             let name = cursor.need_name("a procedure")?.name;
-            match known.call(cursor.source, &name) {
+            match known.call(cursor, &name, &place) {
                 Some(body) => Ok(performed(&statement, body)),
                 None => Ok(statement.opaque()),
             }

@@ -55,14 +55,17 @@ fn a_call_does_what_the_body_says() {
     assert_eq!(shown(GUARDED).len(), 2, "a procedure that nobody calls does nothing");
 }
 
+/// What a text does besides setting variables and preparing.
+fn done(text: &str) -> Vec<String> {
+    shown(text).into_iter().filter(|it| !it.contains("PREPARE") && !it.contains("Set {")).collect()
+}
+
 #[test]
 fn what_a_body_puts_together_is_opaque_and_its_neighbours_are_not() {
     let text = "DELIMITER $$\nCREATE PROCEDURE p(n TEXT) BEGIN DROP TABLE a; SET @q = CONCAT('DROP TABLE ', n); \
-                PREPARE s FROM @q; EXECUTE s; CALL p(n); DROP TABLE b; END$$\nCALL p('c')$$\nCALL p('d')$$";
-    let found: Vec<String> =
-        shown(text).into_iter().filter(|it| !it.contains("PREPARE") && !it.contains("Set")).collect();
+                PREPARE s FROM @q; EXECUTE s; CALL p(n); DROP TABLE b; END$$\nCALL p(@c)$$\nCALL p(d())$$";
     assert_eq!(
-        found,
+        done(text),
         [
             "CreateFunction { name: p }",
             "DROP TABLE a <- DropTable { table: a }",
@@ -71,6 +74,51 @@ fn what_a_body_puts_together_is_opaque_and_its_neighbours_are_not() {
             "Opaque { kind: \"CALL\" }",
         ]
     );
+}
+
+#[test]
+fn what_a_body_puts_together_from_literals_of_the_call_stands_there() {
+    let procedures = "DELIMITER $$\n\
+        CREATE PROCEDURE p(IN `t` VARCHAR(64), IN c DECIMAL(3, 1), e TEXT) BEGIN DROP TABLE a; \
+        IF EXISTS (SELECT 1 FROM i WHERE n = t AND m = c) THEN \
+        SET @q = CONCAT('ALTER TABLE `', T, '` ALTER d SET DEFAULT ''', c, ''';'); \
+        PREPARE s FROM @q; EXECUTE s; END IF; END$$\n\
+        CREATE PROCEDURE q(x TEXT) BEGIN CALL p(CONCAT(x, '_b'), 2, @e); END$$\n";
+    let calls = ["CALL p('u', 1, e)", "CALL p(\"v\", 1, e)", "CALL p('v', 1, f)", "CALL q('w')", "CALL p(g, 1, 2)"];
+    let set = |call: &str, table: &str, value: &str| {
+        format!("{call} <- SetDefault {{ table: {table}, column: \"d\", expression: \"'{value}'\" }}")
+    };
+    assert_eq!(
+        done(&format!("{procedures}{}", calls.join("$$")))[2..],
+        [
+            "DROP TABLE a <- DropTable { table: a }".to_string(),
+            set(calls[0], "u", "1"),
+            set(calls[1], "v", "1"),
+            // Only what another call did before.
+            "Other { kind: \"CALL\" }".to_string(),
+            set("CALL p(CONCAT(x, '_b'), 2, @e)", "w_b", "2"),
+            "Opaque { kind: \"CALL\" }".to_string(),
+        ]
+    );
+}
+
+#[test]
+fn a_parameter_that_a_body_may_change_stands_for_nothing() {
+    for (parameters, change) in [
+        ("OUT n TEXT", ""),
+        ("INOUT n TEXT", ""),
+        ("n TEXT", "SET n = 'b';"),
+        ("n TEXT", "SET x = 1, `N` := 'b';"),
+        ("n TEXT", "SELECT a, b INTO x, n FROM t;"),
+        ("n TEXT", "FETCH c INTO n;"),
+        ("n TEXT", "BEGIN DECLARE n TEXT; END;"),
+    ] {
+        let text = format!(
+            "DELIMITER $$\nCREATE PROCEDURE p({parameters}) BEGIN {change} SET @q = CONCAT('DROP TABLE ', n); \
+             PREPARE s FROM @q; EXECUTE s; END$$\nCALL p('a')$$"
+        );
+        assert_eq!(done(&text).last().unwrap(), "Opaque { kind: \"CALL\" }", "{parameters} {change}");
+    }
 }
 
 /// What the EXECUTE at the end of a text does.
@@ -92,11 +140,13 @@ fn a_constant_string_is_read_where_it_is_executed() {
          PREPARE s FROM @x; EXECUTE s",
         &["Other { kind: \"SELECT\" }", "SetDefault { table: a, column: \"c\", expression: \"'x'\" }"],
     );
+    check_executed("SET @x = CONCAT('DROP ', CONCAT('TABLE ', '', 'a')); PREPARE s FROM @x; EXECUTE s", &[dropped]);
     let opaque = "Opaque { kind: \"EXECUTE\" }";
     for text in [
         "PREPARE s FROM @unknown; EXECUTE s",
         "EXECUTE never_prepared",
-        "SET @x = CONCAT('DROP TABLE ', 'a'); PREPARE s FROM @x; EXECUTE s",
+        "SET @x = CONCAT('DROP TABLE ', b); PREPARE s FROM @x; EXECUTE s",
+        "SET @x = CONCAT(@x, 'DROP TABLE a'); PREPARE s FROM @x; EXECUTE s",
         "SET @x = 'DROP TABLE a'; SET @x = b; PREPARE s FROM @x; EXECUTE s",
         "PREPARE s FROM 'ALTER TABLE a COMMENT ''it''''s'''; EXECUTE s",
         "EXECUTE IMMEDIATE 'NO SQL AT ALL'",
@@ -126,5 +176,16 @@ fn calls_in_calls_end() {
         ));
     }
     text.push_str("CALL p0()//");
+    assert_eq!(shown(&text).last().unwrap(), "Opaque { kind: \"CALL\" }");
+}
+
+#[test]
+fn calls_in_calls_with_other_arguments_end() {
+    let mut text = String::from("DELIMITER //\n");
+    for number in 0..9 {
+        let calls: String = (0..10).map(|it| format!("CALL p{}(CONCAT(a, '{it}'));", number + 1)).collect();
+        text.push_str(&format!("CREATE PROCEDURE p{number}(a TEXT) BEGIN {calls} END//\n"));
+    }
+    text.push_str("CALL p0('x')//");
     assert_eq!(shown(&text).last().unwrap(), "Opaque { kind: \"CALL\" }");
 }

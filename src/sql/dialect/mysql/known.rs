@@ -4,25 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::body::{self, Body};
-use crate::sql::Dialect;
-use crate::sql::change::Change;
-use crate::sql::dialect::cursor::{Cursor, unquote};
+use super::constant::{self, Arguments, Constant};
+use super::procedure::Procedure;
+use crate::sql::dialect::cursor::{Cursor, range_of, unquote};
 use crate::sql::lexer::{Kind, Token};
-use crate::sql::statement::{self, Clause};
+use crate::sql::statement::Clause;
 
 /// Calls in calls: deeper ones are said to be opaque.
 const DEPTH_CAP: usize = 8;
 
+/// A body is read again for other arguments. So many times in a file, because calls in calls multiply.
+const READINGS_CAP: usize = 1_000;
+
 /// Procedures, user variables and prepared statements by their names in lower case.
 #[derive(Default)]
 pub(in crate::sql) struct Known {
-    /// The tokens of their bodies.
-    procedures: BTreeMap<String, Vec<Token>>,
-    /// The procedures that were called, each with whether it does what only shows at run time.
-    called: BTreeMap<String, bool>,
-    /// The string literals, one of which each variable holds; `None` where it may hold anything.
-    variables: BTreeMap<String, Option<Vec<Range<usize>>>>,
-    prepared: BTreeMap<String, Vec<Range<usize>>>,
+    procedures: BTreeMap<String, Procedure>,
+    /// The procedures that were called: with which arguments, and whether that does what only shows at run time.
+    called: BTreeMap<String, BTreeMap<Arguments, bool>>,
+    readings: usize,
+    /// What the parameters of the body that is being read stand for.
+    arguments: Arguments,
+    /// The call that runs this body.
+    call: Option<Range<usize>>,
+    /// The strings, one of which each variable holds; `None` where it may hold anything.
+    variables: BTreeMap<String, Option<Vec<Constant>>>,
+    prepared: BTreeMap<String, Vec<Constant>>,
     /// The calls that are being read.
     open: BTreeSet<String>,
     /// The bodies that are being read: an assignment in one may be a branch that is not taken.
@@ -52,10 +59,11 @@ impl Known {
             cursor.tokens = &cursor.tokens[at + 1..];
             cursor.eat("IF NOT EXISTS");
             let Some(name) = cursor.name() else { return };
-            cursor.group();
+            let parameters = cursor.group().unwrap_or_default();
+            let parameters = cursor.within(parameters);
             body::characteristics(&mut cursor);
             self.forget(&key(&name.name));
-            self.procedures.insert(key(&name.name), cursor.tokens.to_vec());
+            self.procedures.insert(key(&name.name), Procedure::new(&parameters, &cursor));
         }
     }
 
@@ -67,127 +75,84 @@ impl Known {
     /// Takes note of what a user variable holds.
     pub(super) fn assign(&mut self, name: &str, value: &Cursor<'_>) {
         let earlier = self.variables.remove(&key(name)).filter(|_| self.bodies > 0);
-        let literals = match (earlier, constants(value)) {
-            (None, literals) => literals,
-            (Some(Some(earlier)), Some(literals)) => Some([earlier, literals].concat()),
+        let strings = match (earlier, self.constants(value)) {
+            (None, strings) => strings,
+            (Some(Some(earlier)), Some(strings)) => Some([earlier, strings].concat()),
             (Some(_), _) => None,
         };
-        self.variables.insert(key(name), literals);
+        self.variables.insert(key(name), strings);
     }
 
     /// Reads what follows PREPARE.
     pub(super) fn prepare(&mut self, cursor: &mut Cursor<'_>) {
         let Some(name) = cursor.identifier() else { return };
         cursor.eat("FROM");
-        match self.literals(cursor) {
-            Some(literals) => self.prepared.insert(key(&name), literals),
+        match self.strings(cursor) {
+            Some(strings) => self.prepared.insert(key(&name), strings),
             None => self.prepared.remove(&key(&name)),
         };
     }
 
     /// What follows EXECUTE does; `None` if only the server will know. It is said the first time only.
     pub(super) fn execute(&mut self, cursor: &mut Cursor<'_>) -> Option<Vec<Clause>> {
-        let literals = match cursor.eat("IMMEDIATE") {
-            true => self.literals(cursor),
+        let strings = match cursor.eat("IMMEDIATE") {
+            true => self.strings(cursor),
             false => self.prepared.get_mut(&key(&cursor.identifier()?)).map(std::mem::take),
         };
         let mut clauses = Vec::new();
-        for literal in literals? {
-            clauses.extend(read_literal(cursor.source, &literal)?);
+        for string in strings? {
+            clauses.extend(string.read(cursor.source)?);
         }
         Some(clauses)
     }
 
-    /// What a procedure of this file does that CALL names; `None` if it is not of this file. The second call is said
-    /// to do only what it may do differently.
-    pub(super) fn call(&mut self, file: &str, name: &str) -> Option<Body> {
+    /// What a procedure of this file does that the CALL at `range` names, its arguments ahead; `None` if it is not of
+    /// this file. Another call is said to do only what it does differently.
+    pub(super) fn call(&mut self, cursor: &mut Cursor<'_>, name: &str, range: &Range<usize>) -> Option<Body> {
         let name = key(name);
-        if let Some(opaque) = self.called.get(&name) {
+        let procedure = self.procedures.get(&name)?;
+        let given = cursor.group().unwrap_or_default();
+        let arguments = procedure.arguments(&cursor.within(given), &self.arguments);
+        let earlier = self.called.get(&name);
+        if let Some(opaque) = earlier.and_then(|calls| calls.get(&arguments)) {
             return Some(Body { clauses: Vec::new(), opaque: *opaque });
         }
-        if self.open.len() >= DEPTH_CAP || !self.open.insert(name.clone()) {
+        let again = earlier.is_some();
+        self.readings += usize::from(again);
+        if self.readings > READINGS_CAP || self.open.len() >= DEPTH_CAP || !self.open.insert(name.clone()) {
             return None;
         }
-        let body = self.procedures.get(&name).cloned().map(|tokens| body::walk(file, &tokens, self));
+        let tokens = procedure.body.clone();
+        let around = (std::mem::replace(&mut self.arguments, arguments), self.call.replace(range.clone()));
+        let mut body = body::walk(cursor.source, &tokens, self);
+        self.call = around.1;
+        let arguments = std::mem::replace(&mut self.arguments, around.0);
         self.open.remove(&name);
-        let body = body?;
-        self.called.insert(name, body.opaque);
+        if again {
+            body.clauses.retain(|clause| clause.range == *range);
+        }
+        self.called.entry(name).or_default().insert(arguments, body.opaque);
         Some(body)
     }
 
-    /// The literals ahead, or those that the variable ahead holds. Whoever asks next gets what is assigned next.
-    fn literals(&mut self, cursor: &mut Cursor<'_>) -> Option<Vec<Range<usize>>> {
+    /// The strings ahead, or those that the variable ahead holds. Whoever asks next gets what is assigned next.
+    fn strings(&mut self, cursor: &mut Cursor<'_>) -> Option<Vec<Constant>> {
         if !cursor.eat("@") {
-            return constants(cursor);
+            return self.constants(cursor);
         }
         let name = key(&unquote(cursor.bump()?.text(cursor.source)));
-        let literals = self.variables.remove(&name)??;
+        let strings = self.variables.remove(&name)??;
         self.variables.insert(name, Some(Vec::new()));
-        (cursor.tokens.is_empty() || cursor.at("USING")).then_some(literals)
+        (cursor.tokens.is_empty() || cursor.at("USING")).then_some(strings)
+    }
+
+    /// The strings, one of which an expression is. What is put together stands where the call gives the arguments.
+    fn constants(&self, value: &Cursor<'_>) -> Option<Vec<Constant>> {
+        let place = self.call.clone().or_else(|| range_of(value.tokens))?;
+        constant::of(value, &self.arguments, &place)
     }
 }
 
 fn key(name: &str) -> String {
     name.to_ascii_lowercase()
-}
-
-/// The string literals, one of which an expression is: `'a'`, `(SELECT IF(x, 'a', 'b'))`.
-fn constants(value: &Cursor<'_>) -> Option<Vec<Range<usize>>> {
-    let mut value = value.clone();
-    let mut ahead = value.clone();
-    if let Some(inner) = ahead.group().filter(|_| ahead.tokens.is_empty()) {
-        return constants(&value.within(inner));
-    }
-    value.eat("SELECT");
-    if let [literal] = value.tokens {
-        return (literal.kind == Kind::String).then(|| vec![literal.range.clone()]);
-    }
-    if !value.eat("IF") {
-        return None;
-    }
-    let arguments = value.group().filter(|_| value.tokens.is_empty())?;
-    let [_, yes, no] = value.within(arguments).comma_separated().try_into().ok()?;
-    let mut literals = constants(&yes)?;
-    literals.extend(constants(&no)?);
-    Some(literals)
-}
-
-/// What the statements in a string do.
-fn read_literal(file: &str, literal: &Range<usize>) -> Option<Vec<Clause>> {
-    let text = unescaped(&file[literal.clone()])?;
-    let mut clauses = Vec::new();
-    for statement in statement::read(&text, Dialect::Mysql) {
-        for clause in statement.parsed.ok()? {
-            if let Change::Opaque { .. } = clause.change {
-                return None;
-            }
-            let shift = literal.start + 1;
-            let range = clause.range.start + shift..clause.range.end + shift;
-            clauses.push(Clause { range, change: clause.change, in_body: true });
-        }
-    }
-    Some(clauses)
-}
-
-/// The string that a literal means, each byte where it stands in the literal: an escaped quote becomes one quote and a
-/// blank outside of the string that it begins or ends.
-fn unescaped(literal: &str) -> Option<String> {
-    let quote = literal.chars().next()?;
-    let inner = literal.strip_prefix(quote)?.strip_suffix(quote)?;
-    let mut text = String::with_capacity(inner.len());
-    let mut chars = inner.chars().peekable();
-    let mut open = false;
-    while let Some(c) = chars.next() {
-        let escaped = if c == '\\' || c == quote { Some(chars.next()?) } else { None };
-        match escaped {
-            None => text.push(c),
-            Some(mark @ ('\'' | '"')) => {
-                open = !open;
-                text.extend(if open { [' ', mark] } else { [mark, ' '] });
-            }
-            Some('n' | 'r' | 't') => text.push_str("  "),
-            Some(_) => return None,
-        }
-    }
-    Some(text)
 }
