@@ -1,6 +1,8 @@
 //! pop (Buffalo, soda): `1_name.up.sql`, or `1_name.postgres.up.sql` for one kind of database; Ory's adds
 //! `1_name.autocommit.up.sql`, without a transaction.
 
+use std::collections::BTreeSet;
+
 use super::directory::{Directory, Entry};
 use super::order::by_text;
 use super::reading::{DOWN, Place, Reading, Run, Transaction};
@@ -13,9 +15,16 @@ pub(super) static TOOL: Tool = Tool {
     unique: true,
     sign,
     dialect: |_| None,
-    read: |directory, dialect| Reading::of(directory, by_text, |entry, _| place(entry, dialect)),
+    read,
     assumed: "in the order of the versions as text, each file in a transaction unless its name says autocommit",
 };
+
+fn read(directory: &Directory, dialect: Dialect) -> Reading {
+    let named = directory.entries.iter().filter_map(|entry| entry.script().and_then(Name::of));
+    let own: BTreeSet<String> =
+        named.filter(|name| !name.is_down && name.is_for(dialect)).map(|name| name.version.to_string()).collect();
+    Reading::of(directory, by_text, |entry, _| place(entry, dialect, &own))
+}
 
 fn sign(directory: &Directory) -> Option<Sign> {
     if !directory.mostly(|entry| entry.script().and_then(Name::of).is_some()) {
@@ -47,23 +56,31 @@ impl<'a> Name<'a> {
         let is_down = direction == "down";
         (is_one && (is_down || direction == "up")).then_some(Self { version, database, no_transaction, is_down })
     }
+
+    /// It is made for databases of this dialect only.
+    fn is_for(&self, dialect: Dialect) -> bool {
+        self.database.and_then(|database| Dialect::from_word(database).ok()) == Some(dialect)
+    }
 }
 
 fn is_database(word: &str) -> bool {
     word == "cockroach" || Dialect::from_word(word).is_ok()
 }
 
-fn place(entry: &Entry, dialect: Dialect) -> Place {
+/// `own` are the versions that have a file for this dialect only: pop sorts it in front of the file for all, which it
+/// then finds applied (`UpMigrations.Less` in `migration_info.go`), and Ory's pop leaves the file for all out.
+fn place(entry: &Entry, dialect: Dialect, own: &BTreeSet<String>) -> Place {
     let Some(name) = entry.script().and_then(Name::of) else {
         return Place::Aside("pop runs only `1_name.up.sql` and `1_name.postgres.up.sql`");
     };
     if name.is_down {
         return Place::Aside(DOWN);
     }
-    match name.database {
-        Some(database) if Dialect::from_word(database).ok() != Some(dialect) => {
-            Place::Aside("made for another kind of database, as their names say")
-        }
-        _ => Place::run(Run::new(name.version, Transaction::unless(name.no_transaction)).ordered(by_text(name.version))),
+    if name.database.is_some() && !name.is_for(dialect) {
+        return Place::Aside("made for another kind of database, as their names say");
     }
+    if name.database.is_none() && own.contains(name.version) {
+        return Place::Aside("the same version has a file for this kind of database, and pop runs that");
+    }
+    Place::run(Run::new(name.version, Transaction::unless(name.no_transaction)).ordered(by_text(name.version)))
 }

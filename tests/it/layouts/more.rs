@@ -54,6 +54,7 @@ fn pop() {
     note: `pop` is read as pop (by the database in a name): in the order of the versions as text, each file in a transaction unless its name says autocommit
     note: `pop/20240102000000_drop.mysql.up.sql` not linted: made for another kind of database, as their names say
     note: `pop/20240101000000_orders.down.sql` not linted: made to undo a migration
+    note: `pop/20240102000000_drop.up.sql` not linted: the same version has a file for this kind of database, and pop runs that
     note: not read yet: `pop/20240103000000_items.up.fizz` of pop (fizz)
     3 files, postgres
     "#);
