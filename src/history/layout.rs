@@ -5,6 +5,7 @@
 //! `src/history/layout/`, and one line here.
 
 mod alembic;
+mod database;
 mod directory;
 mod django;
 mod dump;
@@ -176,6 +177,10 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
     let mut notes = Vec::new();
     let claims = claims(&mut found, choice);
     let dumps = dump::take(&mut found.directories);
+    let mut aside = BTreeMap::new();
+    if let Some(dialect) = choice.dialect {
+        database::set_others_aside(&mut found.directories, dialect, &mut aside);
+    }
     let sequences = sequences(std::mem::take(&mut found.directories), choice.layout);
     let told = choice.dialect.or_else(|| claims.iter().find_map(|claim| (claim.translator.dialect)(&claim.paths)));
     let dialect = dialect(&sequences, told, &mut notes);
@@ -191,7 +196,6 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
         unreadable: Vec::new(),
         live: None,
     };
-    let mut aside = BTreeMap::new();
     let mut arguments = BTreeSet::new();
     let mut stretches = Vec::new();
     for source in sources(sequences, claims, history.dialect) {
@@ -311,11 +315,10 @@ fn sequences(directories: Vec<Directory>, chosen: Option<Layout>) -> Vec<Sequenc
 /// Up to where a directory is a place of its own among those of one tool: every service of a repository has its
 /// `migrations`, and every database below them its name. Without such a part, all are one place.
 fn root(path: &Path) -> PathBuf {
-    const DATABASES: [&str; 6] = ["h2", "oracle", "sqlserver", "mssql", "cockroach", "cockroachdb"];
     let parts: Vec<_> = path.components().collect();
     let last = parts.iter().rposition(|part| {
         let name = part.as_os_str().to_string_lossy().to_ascii_lowercase();
-        name.starts_with("migration") || DATABASES.contains(&name.as_str()) || Dialect::from_word(&name).is_ok()
+        name.starts_with("migration") || database::names_one(&name)
     });
     parts.into_iter().take(last.map_or(0, |last| last + 1)).collect()
 }

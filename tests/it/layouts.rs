@@ -433,3 +433,22 @@ fn services_and_databases_have_versions_of_their_own() {
     let shown = files(&together, POSTGRES);
     assert!(shown.contains("db/a/migration/2/V1.1__y.sql:1 duplicate-version"), "{shown}");
 }
+
+#[test]
+fn beside_a_directory_for_our_database_those_for_others_are_not_linted() {
+    let all = [
+        ("common/1.sql", "SELECT 1;"),
+        ("postgres/deep/2.sql", "SELECT 1;"),
+        ("mysql/2.sql", "SELECT 1;"),
+        ("H2/2.sql", "SELECT 1;"),
+    ];
+    insta::assert_snapshot!(files(&all, POSTGRES), @r"
+    -: db/common/1.sql (1, no transaction)
+    -: db/postgres/deep/2.sql (1, no transaction)
+    note: `db` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
+    note: 2 files (`db/H2/2.sql`, ...) not linted: made for another kind of database, as their directories say
+    2 files, postgres
+    ");
+    let alone = files(&[("mysql/2.sql", "SELECT 1;")], POSTGRES);
+    assert!(alone.contains("1 file, postgres"), "a directory that is named is read: {alone}");
+}
