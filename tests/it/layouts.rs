@@ -450,5 +450,5 @@ fn beside_a_directory_for_our_database_those_for_others_are_not_linted() {
     2 files, postgres
     ");
     let alone = files(&[("mysql/2.sql", "SELECT 1;")], POSTGRES);
-    assert!(alone.contains("1 file, postgres"), "a directory that is named is read: {alone}");
+    assert!(alone.contains("1 files, postgres"), "a directory that is named is read: {alone}");
 }
