@@ -9,6 +9,7 @@ pub mod page;
 pub mod rules;
 mod suppression;
 mod unjudged;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -18,10 +19,11 @@ pub use unjudged::is_harmless;
 
 use crate::error::{Error, Result};
 use crate::history::{History, Irregular, Migration, Phase};
-use crate::schema::{Catalog, Effect, effect, in_order};
+use crate::schema::{Catalog, Effect, Held, effect, in_order};
 use crate::settings::Settings;
 use crate::sql::{Change, Clause, Dialect};
 use rules::{Hit, Look, Rule};
+use whole::Whole;
 
 /// What `lint` found, and what it looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,6 +78,7 @@ pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
             migration,
             severities: &severities,
             live: history.live.is_some(),
+            goes_on: history.migrations.get(index + 1).is_some_and(|next| next.continues),
             findings: Vec::new(),
             outcome: &mut outcome,
         };
@@ -167,6 +170,8 @@ struct Judge<'a> {
     severities: &'a [Option<Severity>],
     /// There is a live database to differ from.
     live: bool,
+    /// The next migration goes on with it.
+    goes_on: bool,
     /// Each with the number of its statement.
     findings: Vec<(usize, Finding)>,
     outcome: &'a mut Outcome,
@@ -178,8 +183,9 @@ impl Judge<'_> {
         let comments = suppression::read(migration, catalog.dialect());
         let phase = migration.phase.or(comments.phase);
         enter(migration, number, catalog);
-        let mut held = Vec::new();
-        let all: Vec<&Change> = changes(migration).collect();
+        let mut held = Held::default();
+        let whole = Whole::new(changes(migration), self.goes_on);
+        let mut place = 0;
         let made: BTreeSet<String> = changes(migration).filter_map(made).map(str::to_lowercase).collect();
         for (index, statement) in migration.statements.iter().enumerate() {
             self.outcome.statements += 1;
@@ -191,16 +197,20 @@ impl Judge<'_> {
                     let mut kinds = Vec::new();
                     let mut effects = Vec::new();
                     let before = self.findings.len();
+                    let own = place..place + clauses.len();
+                    place = own.end;
                     for clause in in_order(clauses, catalog.dialect()) {
                         let effect = effect(&clause.change, catalog);
                         let rebuilt = catalog.rebuilt(clause);
                         for clause in rebuilt.as_deref().unwrap_or(std::slice::from_ref(clause)) {
                             let look = Look {
                                 change: &clause.change,
+                                text: migration.text.get(clause.range.clone()).unwrap_or_default(),
                                 before: catalog,
                                 effect: effect.as_ref(),
-                                held: &held,
-                                migration: &all,
+                                held: held.locks(),
+                                whole: &whole,
+                                own: &own,
                                 restated: unjudged::is_restated(clause, clauses, catalog),
                                 comes_back: dropped(&clause.change)
                                     .is_some_and(|name| made.contains(&name.to_lowercase())),
@@ -217,7 +227,7 @@ impl Judge<'_> {
                     if catalog.dialect() == Dialect::Mysql {
                         self.one_lock(before, &effects);
                     }
-                    held.extend(effects.into_iter().flat_map(|effect| effect.locks));
+                    effects.into_iter().flat_map(|effect| effect.locks).for_each(|lock| held.add(lock));
                 }
                 Err(unread) => {
                     self.outcome.unreadable += 1;

@@ -1,16 +1,20 @@
 //! All rules. To add one: its page in `rules/`, its check in `src/lint/rules/`, and one line here.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::page::Page;
+use super::whole::Whole;
 use crate::error::{Error, Result, closest};
 use crate::schema::{Blocks, Catalog, Effect, Lock};
-use crate::sql::Change;
+use crate::sql::{Change, Name};
 
 /// What a check sees: never syntax, paths, settings or a terminal.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
     pub change: &'a Change,
+    /// Its text, for what reading takes away from it.
+    pub text: &'a str,
     /// The catalog before it, with the session and its transaction.
     pub before: &'a Catalog,
     /// `None` where nothing is known.
@@ -18,14 +22,27 @@ pub struct Look<'a> {
     /// The locks that the transaction holds already.
     pub held: &'a [Lock],
     /// All changes of the migration, before and after this one.
-    pub migration: &'a [&'a Change],
+    pub whole: &'a Whole<'a>,
+    /// Where those of its own statement stand among them.
+    pub own: &'a Range<usize>,
     /// It is what MySQL's MODIFY or CHANGE leaves out, and the history does not tell that it was there.
     pub restated: bool,
     /// What the change drops, the same migration makes anew.
     pub comes_back: bool,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    /// What the migration does to a table in all.
+    fn throughout(&self, table: &'a Name) -> impl Iterator<Item = &'a Change> {
+        self.on(table, 0..usize::MAX)
+    }
+
+    fn on(&self, table: &'a Name, places: Range<usize>) -> impl Iterator<Item = &'a Change> {
+        let before = self.before;
+        let is_same = move |change: &&Change| change.table().is_some_and(|named| before.is_same_table(named, table));
+        self.whole.of(table, places).filter(is_same)
+    }
+
     /// What nobody can do meanwhile.
     fn blocked(&self) -> &'static str {
         match self.effect.map(Effect::blocks) {
@@ -78,21 +95,33 @@ rules! {
     "add-check-blocking" => add_check_blocking,
     "add-column-not-null" => add_column_not_null,
     "add-foreign-key-blocking" => add_foreign_key_blocking,
+    "alter-after-write" => alter_after_write,
     "change-column-type" => change_column_type,
     "check-rejects-writes" => check_rejects_writes,
     "concurrently-in-transaction" => concurrently_in_transaction,
     "create-index-blocking" => create_index_blocking,
+    "create-trigger" => create_trigger,
+    "disable-trigger" => disable_trigger,
+    "disguised-rename" => disguised_rename,
     "domain-constraint-blocking" => domain_constraint_blocking,
+    "drop-cascade" => drop_cascade,
     "drop-column" => drop_column,
+    "drop-constraint" => drop_constraint,
     "drop-constraint-unique" => drop_constraint_unique,
     "drop-default" => drop_default,
     "drop-index-blocking" => drop_index_blocking,
+    "drop-index-of-constraint" => drop_index_of_constraint,
     "drop-not-null" => drop_not_null,
     "drop-object" => drop_object,
     "drop-table" => drop_table,
     "drop-trigger" => drop_trigger,
+    "enum-label-in-transaction" => enum_label_in_transaction,
+    "identifier-too-long" => identifier_too_long,
     "index-may-stay-invalid" => index_may_stay_invalid,
     "lock-table" => lock_table,
+    "lost-replica-identity" => lost_replica_identity,
+    "narrow-type" => narrow_type,
+    "new-enum-label" => new_enum_label,
     "partition-blocking" => partition_blocking,
     "reindex-blocking" => reindex_blocking,
     "rename-column" => rename_column,
@@ -103,7 +132,9 @@ rules! {
     "rewrite-table" => rewrite_table,
     "row-security" => row_security,
     "set-not-null" => set_not_null,
+    "several-tables-locked" => several_tables_locked,
     "truncate-table" => truncate_table,
+    "unfinished-transaction" => unfinished_transaction,
     "update-unbatched" => update_unbatched,
     "validate-under-lock" => validate_under_lock,
     "work-under-lock" => work_under_lock,

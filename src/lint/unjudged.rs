@@ -56,7 +56,9 @@ fn is_judged(change: &Change) -> bool {
             | Change::Commit
             | Change::Rollback
             | Change::Opaque { .. }
+            | Change::AddLabel { .. }
             | Change::CreatePolicy { .. }
+            | Change::CreateTrigger { .. }
             | Change::DetachPartition { .. }
             | Change::DropDefault { .. }
             | Change::DropFunction { .. }

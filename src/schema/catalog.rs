@@ -214,6 +214,11 @@ impl Catalog {
         self.is_new(table) || born == Some(self.at.migration) || self.new_columns.contains(&(self.key(table), column))
     }
 
+    /// The migration that is being read created this type: nobody else uses it yet.
+    pub fn is_new_data_type(&self, name: &Name) -> bool {
+        self.data_type(name).is_some_and(|data_type| data_type.born.migration == self.at.migration)
+    }
+
     /// The migration that is being read gave a table this name: the running version knows it by another.
     pub fn is_renamed(&self, name: &Name) -> bool {
         self.renamed.contains(&self.key(name))

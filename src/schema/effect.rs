@@ -8,6 +8,8 @@ mod postgres;
 mod rows;
 mod sqlite;
 
+use std::collections::BTreeMap;
+
 use super::Catalog;
 use crate::sql::{Change, Clause, Dialect, Name};
 
@@ -29,6 +31,35 @@ pub struct Lock {
     /// The engine's own word for it, as `pg_locks` or the ALGORITHM clause has it.
     pub mode: &'static str,
     pub blocks: Blocks,
+}
+
+/// The locks that a transaction holds so far, in the order in which it took them.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    locks: Vec<Lock>,
+    strongest: BTreeMap<Option<Name>, Blocks>,
+}
+
+impl Held {
+    /// One that is no stronger than what is held on the same relation changes nothing.
+    pub fn add(&mut self, lock: Lock) {
+        let known = self.strongest.get(&lock.relation);
+        if known.is_none_or(|known| *known < lock.blocks) {
+            self.strongest.insert(lock.relation.clone(), lock.blocks);
+            self.locks.push(lock);
+        }
+    }
+
+    /// The transaction has ended.
+    pub fn clear(&mut self) {
+        self.locks.clear();
+        self.strongest.clear();
+    }
+
+    /// The locks.
+    pub fn locks(&self) -> &[Lock] {
+        &self.locks
+    }
 }
 
 /// An answer that the history may not give.
@@ -216,13 +247,13 @@ pub fn in_order(clauses: &[Clause], dialect: Dialect) -> Vec<&Clause> {
 
 /// A type as written, taken apart: `character varying(20)` is `varchar` and `[20]`.
 #[derive(Debug, PartialEq, Eq)]
-struct Type {
-    name: String,
-    arguments: Vec<u64>,
+pub(crate) struct Type {
+    pub(crate) name: String,
+    pub(crate) arguments: Vec<u64>,
 }
 
 impl Type {
-    fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let (before, arguments, after) = match (text.find('('), text.find(')')) {
             (Some(open), Some(close)) if open < close => (&text[..open], &text[open + 1..close], &text[close + 1..]),
             _ => (text, "", ""),

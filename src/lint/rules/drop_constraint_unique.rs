@@ -33,7 +33,7 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
 }
 
 /// Another key on the same columns is there, or comes with this migration.
-fn is_kept(look: &Look<'_>, table: &Name, dropped: &str, columns: &[String]) -> bool {
+fn is_kept<'a>(look: &Look<'a>, table: &'a Name, dropped: &str, columns: &[String]) -> bool {
     let before = look.before;
     let is_same = |other: &[String]| {
         other.len() == columns.len()
@@ -49,11 +49,9 @@ fn is_kept(look: &Look<'_>, table: &Name, dropped: &str, columns: &[String]) -> 
             || known.indexes.iter().any(|(name, index)| name != dropped && is_index(index))
     });
     stays
-        || look.migration.iter().any(|change| match change {
-            Change::AddConstraint { table: on, constraint } => {
-                before.is_same_table(on, table) && is_key(&constraint.kind)
-            }
-            Change::CreateIndex { table: on, index, .. } => before.is_same_table(on, table) && is_index(index),
+        || look.throughout(table).any(|change| match change {
+            Change::AddConstraint { constraint, .. } => is_key(&constraint.kind),
+            Change::CreateIndex { index, .. } => is_index(index),
             _ => false,
         })
 }

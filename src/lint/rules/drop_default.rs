@@ -8,10 +8,9 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     if look.restated || before.is_new(table) || known.is_some_and(|known| known.default.is_none() && !known.identity) {
         return None;
     }
-    let comes_back = look.migration.iter().any(|other| {
-        matches!(other, Change::SetDefault { table: on, column: of, .. }
-            if before.is_same_table(on, table) && before.same(of, column))
-    });
+    let comes_back = look
+        .throughout(table)
+        .any(|other| matches!(other, Change::SetDefault { column: of, .. } if before.same(of, column)));
     if comes_back {
         return None;
     }
