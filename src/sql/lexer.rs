@@ -249,8 +249,11 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Skips a comment to the end of its line. For PostgreSQL a carriage return alone ends it, too (`non_newline` in
+    /// `scan.l`): what follows runs.
     fn skip_line(&mut self) {
-        let end = self.rest().find('\n').map_or(self.text.len(), |at| self.position + at);
+        let ends: &[char] = if self.dialect == Dialect::Postgres { &['\n', '\r'] } else { &['\n'] };
+        let end = self.rest().find(ends).map_or(self.text.len(), |at| self.position + at);
         self.comments.push(self.position..end);
         self.position = end;
     }

@@ -246,3 +246,13 @@ fn a_dump_of_mysql_is_read_whole() {
         ]
     );
 }
+
+/// PostgreSQL's server ends a comment at any line end, the others at a line feed alone.
+#[test]
+fn what_follows_a_carriage_return_behind_a_comment_runs() {
+    let text = "-- a\rSELECT 1; SELECT -- b\r 2;\r\n-- c\r\nSELECT 3";
+    check(PG, text, &["SELECT 1", "SELECT -- b\r 2", "SELECT 3"]);
+    check(LITE, text, &["SELECT 3"]);
+    check(MY, text, &["SELECT 3"]);
+    assert_eq!(super::clauses("ALTER TABLE t -- b\r DROP COLUMN c", PG).len(), 1);
+}
