@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::history::{History, Irregular, Migration, Phase};
 use crate::schema::{Catalog, Effect, Held, effect, in_order};
 use crate::settings::Settings;
-use crate::sql::{Change, Clause, Dialect};
+use crate::sql::{Change, Clause, Dialect, Engine};
 use rules::{Hit, Look, Rule};
 use whole::Whole;
 
@@ -57,6 +57,8 @@ pub struct Outcome {
 /// The settings name a rule that does not exist.
 pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
     let severities = severities(settings)?;
+    let engine = settings.engine.filter(|engine| engine.dialect() == history.dialect);
+    let engine = engine.unwrap_or_else(|| history.dialect.into());
     let mut catalog = Catalog::new(history.dialect);
     let mut outcome =
         Outcome { files: history.judged_files(), replayed: history.replayed_files(), ..Outcome::default() };
@@ -77,6 +79,7 @@ pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
         let judge = Judge {
             migration,
             severities: &severities,
+            engine,
             live: history.live.is_some(),
             goes_on: history.migrations.get(index + 1).is_some_and(|next| next.continues),
             findings: Vec::new(),
@@ -168,6 +171,7 @@ fn dropped(change: &Change) -> Option<&str> {
 struct Judge<'a> {
     migration: &'a Migration,
     severities: &'a [Option<Severity>],
+    engine: Engine,
     /// There is a live database to differ from.
     live: bool,
     /// The next migration goes on with it.
@@ -200,7 +204,7 @@ impl Judge<'_> {
                     let own = place..place + clauses.len();
                     place = own.end;
                     for clause in in_order(clauses, catalog.dialect()) {
-                        let effect = effect(&clause.change, catalog);
+                        let effect = effect(&clause.change, catalog, self.engine);
                         let rebuilt = catalog.rebuilt(clause);
                         for clause in rebuilt.as_deref().unwrap_or(std::slice::from_ref(clause)) {
                             let look = Look {

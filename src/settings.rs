@@ -13,10 +13,10 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result, closest};
 use crate::history::layout::Layout;
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Engine};
 
 /// The keys of the file.
-const KEYS: &[&str] = &["dialect", "layout", "migrations", "baseline", "database-url", "lint"];
+const KEYS: &[&str] = &["dialect", "engine", "layout", "migrations", "baseline", "database-url", "lint"];
 
 /// The settings file's name, looked for in the working directory.
 pub const FILE_NAME: &str = "lockkeeper.toml";
@@ -54,6 +54,8 @@ pub struct Settings {
     /// The file that was read; `None` where there is none.
     pub path: Option<String>,
     pub dialect: Option<Dialect>,
+    /// The server that the migrations are for.
+    pub engine: Option<Engine>,
     /// Which tool's files they are, where that is not to be found out.
     pub layout: Option<Layout>,
     /// Files and directories, as seen from the working directory.
@@ -82,6 +84,7 @@ impl Default for Settings {
         Self {
             path: None,
             dialect: None,
+            engine: None,
             layout: None,
             migrations: vec![PathBuf::from("migrations")],
             baseline: None,
@@ -127,6 +130,7 @@ impl Settings {
                 "dialect" => {
                     settings.dialect = Some(file.word(value, Dialect::from_word)?);
                 }
+                "engine" => settings.engine = Some(file.word(value, Engine::from_words)?),
                 "layout" => settings.layout = Some(file.word(value, Layout::from_word)?),
                 "migrations" => {
                     let items = file.expect(value, value.get_ref().as_array(), "a list of paths")?;
@@ -139,6 +143,14 @@ impl Settings {
                 _ => return Err(file.unknown(key, KEYS)),
             }
         }
+        if let (Some(dialect), Some(engine)) = (settings.dialect, settings.engine)
+            && dialect != engine.dialect()
+        {
+            let said = format!("the dialect is {dialect}, and the engine's is {}", engine.dialect());
+            let error = Error::input(format!("{}: {said}", path.display()));
+            return Err(error.hint("leave `dialect` out: the engine tells it"));
+        }
+        settings.dialect = settings.dialect.or(settings.engine.map(Engine::dialect));
         Ok(settings)
     }
 
@@ -247,6 +259,12 @@ mod tests {
         check("dialect = \"postgras\"", "lockkeeper.toml:1: no dialect `postgras` | did you mean `postgres`?");
         check("\nlayout = \"fliway\"", "lockkeeper.toml:2: no layout `fliway` | did you mean `flyway`?");
         check("layout = \"maven\"", "no layout `maven` | the layouts are plain, liquibase, goose, ");
+        check(
+            "engine = \"mysql eight\"",
+            "lockkeeper.toml:1: no version `eight` of MySQL | write it like `postgres 14`",
+        );
+        let contrary = "lockkeeper.toml: the dialect is mysql, and the engine's is postgres | leave `dialect` out";
+        check("dialect = \"mysql\"\nengine = \"postgres 14\"", contrary);
         check("dialect = 3", "lockkeeper.toml:1: expected a string, found integer");
         check("[lint]\nfailon = \"deny\"", "lockkeeper.toml:2: no setting `failon` | did you mean `fail-on`?");
         check("[lint.rules]\ndrop-table = \"warning\"", "lockkeeper.toml:2: no severity `warning`");
@@ -257,6 +275,10 @@ mod tests {
     #[test]
     fn what_is_right_is_read() {
         check("layout = \"flyway\"", "layout: Some(Layout(\"flyway\"))");
+        check(
+            "engine = \"mariadb 10.11\"",
+            "dialect: Some(Mysql), engine: Some(Engine { dialect: Mysql, flavour: Some(Mariadb)",
+        );
         check("dialect = \"mariadb\"", "dialect: Some(Mysql)");
         check("migrations = [\"db\", \"more\"]", "migrations: [\"db\", \"more\"]");
         check("baseline = \"db/schema.sql\"", "baseline: Some(\"db/schema.sql\")");

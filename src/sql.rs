@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod dialect;
+pub mod engine;
 mod guard;
 mod lexer;
 mod repeat;
@@ -17,6 +18,7 @@ pub use change::{
     Index, Name, Object, Query,
 };
 pub use dialect::Dialect;
+pub use engine::{Engine, Flavour};
 pub use repeat::{Unrepeatable, unrepeatable};
 pub use split::comments;
 pub use statement::{Clause, Statement, Unread, line_column, read, read_part};

@@ -10,7 +10,7 @@ use crate::history::{History, since, stdin};
 use crate::lint::{Severity, lint};
 use crate::report;
 use crate::settings::{Settings, resolve_url};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Engine};
 
 /// Find changes that break or block the version of the application that is still running
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,11 @@ pub struct Args {
     /// Whose SQL it is: postgres, mysql (also for MariaDB) or sqlite
     #[arg(long, value_name = "DIALECT")]
     dialect: Option<String>,
+
+    /// The server that the migrations are for, as far as it is known: `postgres 14`, `mariadb 10.11`, `mysql 8.0`.
+    /// It tells the dialect; what its version would decide is otherwise judged for the worst of all
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
 
     /// Which tool's files they are
     #[arg(long, value_name = "LAYOUT", help = layout_help())]
@@ -59,10 +64,11 @@ pub struct Args {
 /// # Errors
 /// Nothing could be judged.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    let settings = Settings::load(context.config.as_deref())?;
+    let mut settings = Settings::load(context.config.as_deref())?;
+    let engine = args.engine.as_deref().map(Engine::from_words).transpose()?;
     let url = args.database_url.as_deref().map(resolve_url).transpose()?;
     let layout = args.layout.as_deref().map(Layout::from_word).transpose()?.or(settings.layout);
-    let dialect = dialect(args, url.as_deref(), &settings)?;
+    let dialect = dialect(args, engine, url.as_deref(), &settings)?;
     let choice = Choice { dialect, layout, run_python: args.run_python };
     let paths = if args.paths.is_empty() { &settings.migrations } else { &args.paths };
     let mut history = read(args, paths, choice)?;
@@ -74,6 +80,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     if let Some(url) = &url {
         history.set_live(super::block_on(live::read(url))?);
+    }
+    settings.engine = engine.or_else(|| live_engine(&history)).or(settings.engine);
+    if let Some(note) = settings.engine.and_then(Engine::too_old) {
+        history.notes.push(note);
     }
     let outcome = lint(&history, &settings)?;
     for error in &history.unreadable {
@@ -91,6 +101,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     } else {
         exit_code::CLEAN
     })
+}
+
+/// What the live database says that it is.
+fn live_engine(history: &History) -> Option<Engine> {
+    Engine::from_words(&history.live.as_ref()?.server).ok()
 }
 
 /// Reads the files, or standard input.
@@ -116,14 +131,22 @@ fn read(args: &Args, paths: &[PathBuf], choice: Choice) -> Result<History> {
 
 /// What the command line says counts before what the settings say.
 /// `None` leaves it to the directories.
-fn dialect(args: &Args, url: Option<&str>, settings: &Settings) -> Result<Option<Dialect>> {
-    let said = args.dialect.as_deref().map(Dialect::from_word).transpose()?;
+fn dialect(args: &Args, engine: Option<Engine>, url: Option<&str>, settings: &Settings) -> Result<Option<Dialect>> {
+    let named = args.dialect.as_deref().map(Dialect::from_word).transpose()?;
+    if let (Some(named), Some(engine)) = (named, engine.map(Engine::dialect))
+        && named != engine
+    {
+        let error = Error::input(format!("--dialect says {named}, and --engine {engine}"));
+        return Err(error.hint("leave --dialect out"));
+    }
+    let said = named.or(engine.map(Engine::dialect));
     if let Some(url) = url {
         let live = database::dialect(url)?;
         return match said {
             Some(said) if said != live => {
-                let error = Error::input(format!("--dialect says {said}, and the database is {live}"));
-                Err(error.hint("leave --dialect out, or --database-url"))
+                let option = if named.is_some() { "--dialect" } else { "--engine" };
+                let error = Error::input(format!("{option} says {said}, and the database is {live}"));
+                Err(error.hint(format!("leave {option} out, or --database-url")))
             }
             _ => Ok(Some(live)),
         };

@@ -11,7 +11,7 @@ mod sqlite;
 use std::collections::BTreeMap;
 
 use super::Catalog;
-use crate::sql::{Change, Clause, Dialect, Name};
+use crate::sql::{Change, Clause, Dialect, Engine, Name};
 
 /// Whom a lock keeps waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +107,8 @@ pub struct Effect {
     /// Whether other relations are locked that `locks` cannot name.
     pub others: Answer,
     pub transaction: InTransaction,
+    /// What other versions do, where it is not told which one it is: a lower-case fragment that names them.
+    pub by_version: Option<&'static str>,
     /// About how many rows the greatest of the tables has, where a live database told.
     pub rows: Option<u64>,
 }
@@ -128,6 +130,7 @@ impl Effect {
             scans: Answer::No,
             others: Answer::No,
             transaction: InTransaction::Joins,
+            by_version: None,
             rows: None,
         }
     }
@@ -159,6 +162,10 @@ impl Effect {
         Self { others: Answer::Unknown(why), ..self }
     }
 
+    fn by_version(self, fragment: &'static str) -> Self {
+        Self { by_version: Some(fragment), ..self }
+    }
+
     fn in_transaction(self, transaction: InTransaction) -> Self {
         Self { transaction, ..self }
     }
@@ -171,6 +178,7 @@ impl Effect {
         });
         both.transaction = if self.transaction == InTransaction::Joins { other.transaction } else { self.transaction };
         both.others = both.others.max(other.others);
+        both.by_version = both.by_version.or(other.by_version);
         both.rows = both.rows.max(other.rows);
         both.rewriting(other.rewrites).scanning(other.scans)
     }
@@ -214,14 +222,17 @@ impl Effect {
             (..) if relations.is_empty() => " only for a moment".into(),
             (..) => " only for a moment, but whoever comes after it queues behind it".into(),
         };
-        Some(format!("{} on {place}: {whom}{how_long}", strongest.mode))
+        let by_version = self.by_version.map(|fragment| format!("; {fragment}")).unwrap_or_default();
+        Some(format!("{} on {place}: {whom}{how_long}{by_version}", strongest.mode))
     }
 }
 
 /// The effect of `change`; `None` where nothing is known, which is no promise of harmlessness.
-pub fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
-    let effect = match before.dialect() {
-        Dialect::Postgres => postgres::effect(change, before),
+///
+/// What the engine's version decides and nobody tells is taken at its dearest.
+pub fn effect(change: &Change, before: &Catalog, engine: Engine) -> Option<Effect> {
+    let effect = match engine.dialect() {
+        Dialect::Postgres => postgres::effect(change, before, engine),
         Dialect::Mysql => mysql::effect(change, before),
         Dialect::Sqlite => sqlite::effect(change, before),
     }?;

@@ -222,6 +222,30 @@ fn the_dialect_has_to_be_known() {
 }
 
 #[test]
+fn the_engine_tells_the_dialect_and_what_its_version_decides() {
+    let detach = ("migrations/1.sql", "ALTER TABLE orders DETACH PARTITION orders_2020;");
+    let lock = |arguments: &[&str], settings: &str| {
+        let output = run(&[detach, ("lockkeeper.toml", settings)], &[&["lint"], arguments].concat());
+        output.lines().find_map(|line| line.trim().strip_prefix("lock: ")).map_or(output.clone(), str::to_string)
+    };
+    let either = lock(&["--dialect", "postgres"], "");
+    assert!(either.ends_with("; before PostgreSQL 14 reads of the partition itself go on"), "{either}");
+    let newer = lock(&["--engine", "postgres 14"], "");
+    assert!(newer.starts_with("ACCESS EXCLUSIVE on `orders` and `orders_2020`:") && !newer.contains("14"), "{newer}");
+    let older = lock(&[], "engine = \"postgres 13\"");
+    assert!(older.starts_with("ACCESS EXCLUSIVE on `orders`:") && !older.contains("14"), "{older}");
+    assert_eq!(lock(&["--engine", "pg 14"], "engine = \"postgres 13\""), newer, "the command line counts first");
+    let other = lock(&["--dialect", "postgres"], "engine = \"mysql 8.0\"");
+    assert_eq!(other, either, "another dialect's engine says nothing");
+    let old = run(&[detach], &["lint", "--engine", "postgres 9.6"]);
+    assert!(old.contains("note: this PostgreSQL is older than 12, the oldest that is known: it is judged"), "{old}");
+    let contrary = lock(&["--dialect", "mysql", "--engine", "postgres 14"], "");
+    assert!(contrary.contains("error: --dialect says mysql, and --engine postgres\n"), "{contrary}");
+    let contrary = lock(&["--engine", "mysql 8.0", "--database-url", "sqlite:shop.db"], "");
+    assert!(contrary.contains("error: --engine says mysql, and the database is sqlite\n"), "{contrary}");
+}
+
+#[test]
 fn a_database_url_is_read_and_never_shown() {
     // Nobody listens on this port.
     let url = "mysql://me:secret@127.0.0.1:1/shop";

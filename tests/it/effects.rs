@@ -8,16 +8,16 @@ mod postgres;
 
 use lockkeeper::database::{Connection, Session, Value};
 use lockkeeper::schema::{Catalog, Effect, effect};
-use lockkeeper::sql;
+use lockkeeper::sql::{self, Engine};
 
 /// What the statements of a text do together; `None` where of one nothing is known.
-fn claim(text: &str, before: &Catalog) -> Option<Effect> {
+fn claim(text: &str, before: &Catalog, engine: Engine) -> Option<Effect> {
     let mut catalog = before.clone();
     let mut whole: Option<Effect> = None;
     for statement in sql::read(text, before.dialect()) {
         let clauses = statement.parsed.unwrap_or_else(|unread| panic!("{text}: {}", unread.reason));
         for clause in effect::in_order(&clauses, before.dialect()) {
-            let one = effect::effect(&clause.change, &catalog)?;
+            let one = effect::effect(&clause.change, &catalog, engine)?;
             whole = Some(match whole {
                 Some(whole) => whole.and(one),
                 None => one,

@@ -1,4 +1,4 @@
-//! PostgreSQL 12 to 18. Where the majors differ, the dearest counts.
+//! PostgreSQL 12 to 18. Where the majors differ and nobody tells which one it is, the dearest counts.
 
 mod alter;
 mod relatives;
@@ -7,7 +7,7 @@ mod volatile;
 
 use super::{Answer, Blocks, Effect, InTransaction};
 use crate::schema::{Catalog, Table};
-use crate::sql::{Change, ColumnsFrom, ConstraintKind, Name, Object};
+use crate::sql::{Change, ColumnsFrom, ConstraintKind, Engine, Flavour, Name, Object};
 
 /// The locks of a table, as `pg_locks` and LOCK TABLE call them.
 #[derive(Debug, Clone, Copy)]
@@ -59,10 +59,30 @@ impl Effect {
     }
 }
 
-pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
-    let effect =
-        alter::effect(change, before).or_else(|| on_table(change, before)).or_else(|| elsewhere(change, before))?;
+pub(super) fn effect(change: &Change, before: &Catalog, engine: Engine) -> Option<Effect> {
+    let effect = alter::effect(change, before, Majors(engine))
+        .or_else(|| on_table(change, before))
+        .or_else(|| elsewhere(change, before))?;
     Some(unseen_if_new(effect, before))
+}
+
+/// What one major does and another one does not.
+#[derive(Debug, Clone, Copy)]
+struct Majors(Engine);
+
+impl Majors {
+    fn may_be_before(self, major: u32) -> bool {
+        self.0.may_be_before(Flavour::Postgres, major)
+    }
+
+    fn may_be_from(self, major: u32) -> bool {
+        self.0.may_be_from(Flavour::Postgres, major)
+    }
+
+    /// It may be either.
+    fn straddle(self, major: u32) -> bool {
+        self.may_be_before(major) && self.may_be_from(major)
+    }
 }
 
 /// What this migration has created nobody waits for, and it is empty.

@@ -72,6 +72,6 @@ async fn prepare(session: &mut Connection, setup: &str, dialect: Dialect) -> Cat
 fn claim(sql: &str, catalog: &Catalog) -> Option<Effect> {
     let statements = sql::read(sql, Dialect::Mysql);
     let clauses = statements[0].parsed.as_ref().unwrap();
-    let effects = clauses.iter().filter_map(|clause| effect::effect(&clause.change, catalog));
+    let effects = clauses.iter().filter_map(|clause| effect::effect(&clause.change, catalog, Dialect::Mysql.into()));
     effects.max_by_key(|effect| (effect.blocks_for_long(), effect.rewrites, effect.scans))
 }

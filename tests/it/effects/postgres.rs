@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use lockkeeper::database::{Connection, Session, connect};
+use lockkeeper::database::{Connection, Session, connect, server_version};
 use lockkeeper::schema::{Answer, Catalog, Effect, InTransaction};
-use lockkeeper::sql::{self, Dialect};
+use lockkeeper::sql::{self, Dialect, Engine};
 
 use super::{claim, rows};
 use crate::servers;
@@ -48,12 +48,13 @@ async fn the_server_does_what_we_claim() {
     let Some(database) = servers::postgres().await else { return };
     let text = include_str!("../../../fixtures/effects/postgres.sql");
     let mut session = connect(&database.url, "lockkeeper test").await.unwrap();
+    let engine = Engine::from_words(&server_version(&mut session).await.unwrap()).unwrap();
     let (mut report, mut agrees, mut unknown, mut refused) = (String::new(), 0, Vec::new(), Vec::new());
     for case in cases(text) {
         if APART.iter().any(|(id, _)| *id == case.id) {
             continue;
         }
-        match measured(&mut session, &case).await {
+        match measured(&mut session, &case, engine).await {
             Outcome::Agrees => agrees += 1,
             Outcome::Differs(how) => write!(report, "{}: {}\n{how}\n", case.id, case.run).unwrap(),
             Outcome::Unknown => unknown.push(case.id),
@@ -87,7 +88,7 @@ fn cases(text: &str) -> Vec<Case<'_>> {
         .collect()
 }
 
-async fn measured(session: &mut Connection, case: &Case<'_>) -> Outcome {
+async fn measured(session: &mut Connection, case: &Case<'_>, engine: Engine) -> Outcome {
     session.execute("DROP SCHEMA IF EXISTS m2, public CASCADE", &[]).await.unwrap();
     session.execute("DISCARD ALL", &[]).await.unwrap();
     session.execute("CREATE SCHEMA public", &[]).await.unwrap();
@@ -100,19 +101,19 @@ async fn measured(session: &mut Connection, case: &Case<'_>) -> Outcome {
         return Outcome::Refused;
     }
     session.execute("BEGIN", &[]).await.unwrap();
-    let outcome = in_transaction(session, case, catalog).await;
+    let outcome = in_transaction(session, case, catalog, engine).await;
     session.execute("ROLLBACK", &[]).await.unwrap();
     outcome
 }
 
-async fn in_transaction(session: &mut Connection, case: &Case<'_>, mut catalog: Catalog) -> Outcome {
+async fn in_transaction(session: &mut Connection, case: &Case<'_>, mut catalog: Catalog, engine: Engine) -> Outcome {
     let relations = rows(session, RELATIONS).await;
     if !run_all(session, &mut catalog, case.before).await {
         return Outcome::Refused;
     }
     let held = locks(session, &relations).await;
     let (files, read) = (files(session, &relations).await, read(session).await);
-    let Some(claim) = claim(case.run, &catalog) else { return Outcome::Unknown };
+    let Some(claim) = claim(case.run, &catalog, engine) else { return Outcome::Unknown };
     for statement in sql::read(case.run, Dialect::Postgres) {
         match session.execute(&case.run[statement.range], &[]).await {
             Err(error) if error.code.as_deref() == Some("25001") && claim.transaction == InTransaction::Refuses => {

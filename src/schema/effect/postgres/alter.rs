@@ -3,12 +3,12 @@
 use super::Mode::{AccessExclusive, Share, ShareRowExclusive, ShareUpdateExclusive};
 use super::types::is_free;
 use super::volatile::is_volatile;
-use super::{DEFAULT_PARTITION, Effect, InTransaction, relatives};
+use super::{DEFAULT_PARTITION, Effect, InTransaction, Majors, relatives};
 use crate::schema::catalog::{DataTypeKind, mentions};
 use crate::schema::{Answer, Catalog, Table};
 use crate::sql::{Change, Column, ColumnAction, Constraint, ConstraintKind, Generated, Name};
 
-pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
+pub(super) fn effect(change: &Change, before: &Catalog, majors: Majors) -> Option<Effect> {
     Some(match change {
         Change::AddColumn { table, column, .. } => add_column(table, column, before),
         Change::DropColumn { table, column, cascade, .. } => drop_column(table, column, *cascade, before),
@@ -19,7 +19,7 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
         Change::RenameTable { table, .. } => AccessExclusive.on(table),
         Change::ChangeType { .. } => change_type(change, before)?,
         Change::SetNotNull { table, column } => on_all(table, before).scanning(!before.proves_not_null(table, column)),
-        Change::AddConstraint { table, constraint } => add_constraint(table, constraint, before),
+        Change::AddConstraint { table, constraint } => add_constraint(table, constraint, before, majors),
         Change::DropConstraint { table, name, cascade, .. } => {
             let known = before.table(table).and_then(|known| known.constraints.get(name));
             let target = known.and_then(|known| match &known.kind {
@@ -49,10 +49,19 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
                 .on(table)
                 .and_lock(ShareUpdateExclusive, partition)
                 .in_transaction(InTransaction::Refuses),
-            false => AccessExclusive.on(table).and_lock(AccessExclusive, partition),
+            false => detach(table, partition, majors),
         },
         _ => return None,
     })
+}
+
+fn detach(table: &Name, partition: &Name, majors: Majors) -> Effect {
+    let mode = if majors.may_be_from(14) { AccessExclusive } else { ShareUpdateExclusive };
+    let effect = AccessExclusive.on(table).and_lock(mode, partition);
+    match majors.straddle(14) {
+        true => effect.by_version("before PostgreSQL 14 reads of the partition itself go on"),
+        false => effect,
+    }
 }
 
 /// On a table, its partitions and its heirs.
@@ -88,7 +97,7 @@ fn drop_column(table: &Name, column: &str, cascade: bool, before: &Catalog) -> E
     if cascade { effect.and_locks(AccessExclusive, &relatives::dependents(before, table)) } else { effect }
 }
 
-fn add_constraint(table: &Name, constraint: &Constraint, before: &Catalog) -> Effect {
+fn add_constraint(table: &Name, constraint: &Constraint, before: &Catalog, majors: Majors) -> Effect {
     match &constraint.kind {
         ConstraintKind::ForeignKey { references, .. } => ShareRowExclusive
             .on(table)
@@ -104,7 +113,13 @@ fn add_constraint(table: &Name, constraint: &Constraint, before: &Catalog) -> Ef
             AccessExclusive.on(table).scanning(proves_nullable(table, index, constraint, before))
         }
         ConstraintKind::Unique { .. } | ConstraintKind::PrimaryKey { .. } => {
-            AccessExclusive.on(table).and_locks(Share, &relatives::descendants(before, table)).scanning(true)
+            let partitions = relatives::descendants(before, table);
+            let mode = if majors.may_be_from(18) { AccessExclusive } else { Share };
+            let effect = AccessExclusive.on(table).and_locks(mode, &partitions).scanning(true);
+            match majors.straddle(18) && !partitions.is_empty() {
+                true => effect.by_version("before PostgreSQL 18 reads of the partitions go on"),
+                false => effect,
+            }
         }
         ConstraintKind::Exclude => AccessExclusive.on(table).scanning(true),
     }
