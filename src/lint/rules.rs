@@ -32,6 +32,11 @@ pub struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
+    /// What later statements of the migration do to a table.
+    fn later(&self, table: &'a Name) -> impl Iterator<Item = &'a Change> {
+        self.on(table, self.own.end..usize::MAX)
+    }
+
     /// What the migration does to a table in all.
     fn throughout(&self, table: &'a Name) -> impl Iterator<Item = &'a Change> {
         self.on(table, 0..usize::MAX)
@@ -96,9 +101,13 @@ rules! {
     "add-column-not-null" => add_column_not_null,
     "add-foreign-key-blocking" => add_foreign_key_blocking,
     "alter-after-write" => alter_after_write,
+    "alters-apart" => alters_apart,
+    "broad-grant" => broad_grant,
     "change-column-type" => change_column_type,
+    "change-default" => change_default,
     "check-rejects-writes" => check_rejects_writes,
     "concurrently-in-transaction" => concurrently_in_transaction,
+    "create-does-nothing" => create_does_nothing,
     "create-index-blocking" => create_index_blocking,
     "create-trigger" => create_trigger,
     "disable-trigger" => disable_trigger,
@@ -106,9 +115,11 @@ rules! {
     "domain-constraint-blocking" => domain_constraint_blocking,
     "drop-cascade" => drop_cascade,
     "drop-column" => drop_column,
+    "drop-column-takes-index" => drop_column_takes_index,
     "drop-constraint" => drop_constraint,
     "drop-constraint-unique" => drop_constraint_unique,
     "drop-default" => drop_default,
+    "drop-index-before-create" => drop_index_before_create,
     "drop-index-blocking" => drop_index_blocking,
     "drop-index-of-constraint" => drop_index_of_constraint,
     "drop-not-null" => drop_not_null,
@@ -116,13 +127,16 @@ rules! {
     "drop-table" => drop_table,
     "drop-trigger" => drop_trigger,
     "enum-label-in-transaction" => enum_label_in_transaction,
+    "foreign-key-without-index" => foreign_key_without_index,
     "identifier-too-long" => identifier_too_long,
     "index-may-stay-invalid" => index_may_stay_invalid,
     "lock-table" => lock_table,
     "lost-replica-identity" => lost_replica_identity,
     "narrow-type" => narrow_type,
+    "nested-transaction" => nested_transaction,
     "new-enum-label" => new_enum_label,
     "partition-blocking" => partition_blocking,
+    "redundant-index" => redundant_index,
     "reindex-blocking" => reindex_blocking,
     "rename-column" => rename_column,
     "rename-enum-label" => rename_enum_label,

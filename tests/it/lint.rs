@@ -96,6 +96,7 @@ fn a_table_is_new_in_its_own_migration_only() {
     db/2.sql:3 drop-column
     db/3.sql:1 drop-table
     db/4.sql:2 create-index-blocking
+    db/4.sql:2 redundant-index
     4 files, 0 suppressed
     "#);
 }

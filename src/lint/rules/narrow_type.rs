@@ -28,6 +28,15 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         ),
         _ => String::new(),
     };
+    if lost.is_empty() && is_rounded(&old, &new) {
+        return Some(Hit::new(
+            format!(
+                "`{table}.{column}` holds less as {to} than as {was}: what the rows and the running version's writes have beyond \
+                 it is rounded or cut off without an error"
+            ),
+            "add a column of the new type beside it, and drop the old one when nobody needs what it has more",
+        ));
+    }
     Some(Hit::new(
         format!(
             "`{table}.{column}` holds less as {to} than as {was}: the running version is refused when it writes {what}, and so is \
@@ -59,6 +68,17 @@ fn is_narrower(old: &Type, new: &Type) -> bool {
             && (digits(old).is_some() || ["real", "float", "double", "double precision"].contains(&&*old.name))
         || new.name == "date" && ["timestamp", "timestamptz", "datetime"].contains(&&*old.name)
         || ["real", "float4"].contains(&&*new.name) && ["double precision", "float8"].contains(&&*old.name)
+}
+
+/// The server does not refuse a value that has more, it makes it fit.
+fn is_rounded(old: &Type, new: &Type) -> bool {
+    let whole_stays = match (digits(old), digits(new)) {
+        (Some((old, _)), Some((new, _))) => new >= old,
+        (Some(_), None) => old.arguments.len() != 1,
+        _ => true,
+    };
+    let is_text = length(old).is_some() && length(new).is_some();
+    whole_stays && !is_text && !(bits(old).is_some() && bits(new).is_some())
 }
 
 /// How many characters a text may have.
