@@ -211,6 +211,7 @@ impl Judge<'_> {
                                 change: &clause.change,
                                 text: migration.text.get(clause.range.clone()).unwrap_or_default(),
                                 before: catalog,
+                                engine: self.engine,
                                 effect: effect.as_ref(),
                                 held: held.locks(),
                                 whole: &whole,

@@ -7,7 +7,7 @@ use super::page::Page;
 use super::whole::Whole;
 use crate::error::{Error, Result, closest};
 use crate::schema::{Blocks, Catalog, Effect, Lock};
-use crate::sql::{Change, Name};
+use crate::sql::{Change, Engine, Name};
 
 /// What a check sees: never syntax, paths, settings or a terminal.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,7 @@ pub struct Look<'a> {
     pub text: &'a str,
     /// The catalog before it, with the session and its transaction.
     pub before: &'a Catalog,
+    pub engine: Engine,
     /// `None` where nothing is known.
     pub effect: Option<&'a Effect>,
     /// The locks that the transaction holds already.

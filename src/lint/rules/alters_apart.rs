@@ -3,12 +3,12 @@ use crate::schema::{Answer, Effect, effect};
 use crate::sql::Change;
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
-    let Look { change, before, .. } = *look;
+    let Look { change, before, engine, .. } = *look;
     let table = change.table().filter(|table| !before.is_new(table))?;
     if !is_heavy(change, look.effect) {
         return None;
     }
-    let again = look.later(table).find(|later| is_heavy(later, effect(later, before).as_ref()))?;
+    let again = look.later(table).find(|later| is_heavy(later, effect(later, before, engine).as_ref()))?;
     Some(Hit::new(
         format!("`{table}` is gone through here, and again for {} further down: everybody waits twice", again.words()),
         "write both as actions of one ALTER TABLE, if neither can be done without a pass over the rows",
