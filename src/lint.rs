@@ -7,22 +7,28 @@ mod drift;
 pub mod finding;
 pub mod page;
 pub mod rules;
+mod selection;
 mod suppression;
 mod unjudged;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::rc::Rc;
+
+use time::Date;
 
 pub use finding::{Finding, Severity};
 pub use unjudged::is_harmless;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::history::{History, Irregular, Migration, Phase};
 use crate::schema::{Catalog, Effect, Held, effect, in_order};
 use crate::settings::Settings;
 use crate::sql::{Change, Clause, Dialect, Engine};
-use rules::{Hit, Look, Rule};
+use page::Group;
+use rules::{Hit, Look};
+use selection::{Selection, Verdict};
 use whole::Whole;
 
 /// What `lint` found, and what it looked at.
@@ -43,20 +49,31 @@ pub struct Outcome {
     pub unjudged: usize,
     /// What these statements are called: `TRUNCATE`.
     pub unjudged_kinds: BTreeSet<String>,
-    /// Findings that a comment allows.
+    /// Findings that a comment or an entry of `[[lint.paths]]` allows.
     pub suppressed: usize,
     /// Hazards that are no findings because they are the point of their migration's phase.
     pub excused: usize,
+    /// Hazards that are no findings because nobody waits long for a lock on a small table.
+    pub on_small_tables: usize,
     /// Findings of rules that the settings turn off.
     pub off: usize,
+}
+
+/// What only the caller knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given {
+    /// The day on which suppressions expire; `None`: none does.
+    pub today: Option<Date>,
+    /// All is judged that the settings are about, so that what has no effect is in vain.
+    pub whole: bool,
 }
 
 /// Judges every migration, each with the catalog that the ones before it leave.
 ///
 /// # Errors
-/// The settings name a rule that does not exist.
-pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
-    let severities = severities(settings)?;
+/// The settings name a rule or a group that does not exist.
+pub fn lint(history: &History, settings: &Settings, given: Given) -> Result<Outcome> {
+    let mut selection = Selection::new(settings, given.today)?;
     let engine = settings.engine.filter(|engine| engine.dialect() == history.dialect);
     let engine = engine.unwrap_or_else(|| history.dialect.into());
     let mut catalog = Catalog::new(history.dialect);
@@ -78,7 +95,8 @@ pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
     for (index, migration) in history.migrations.iter().enumerate() {
         let judge = Judge {
             migration,
-            severities: &severities,
+            verdicts: selection.of(&migration.path),
+            selection: &mut selection,
             engine,
             live: history.live.is_some(),
             goes_on: history.migrations.get(index + 1).is_some_and(|next| next.continues),
@@ -102,20 +120,8 @@ pub fn lint(history: &History, settings: &Settings) -> Result<Outcome> {
         }
         judge.migration(index + 1, &mut catalog);
     }
+    outcome.findings.append(&mut selection.complaints(given.whole));
     Ok(outcome)
-}
-
-/// The severity of each rule in the order of `rules::all()`; `None` is off.
-fn severities(settings: &Settings) -> Result<Vec<Option<Severity>>> {
-    for (id, setting) in &settings.rules {
-        rules::find(id).map_err(|error| {
-            let file = settings.path.as_deref().unwrap_or_default();
-            Error { message: format!("{file}:{}: {}", setting.line, error.message), ..error }
-        })?;
-    }
-    let severity =
-        |rule: &Rule| settings.rules.get(rule.id).map_or(Some(rule.page.severity), |setting| setting.severity);
-    Ok(rules::all().iter().map(severity).collect())
 }
 
 /// Carries a migration over into the catalog and returns how many of its statements could not be read.
@@ -168,9 +174,10 @@ fn dropped(change: &Change) -> Option<&str> {
 }
 
 /// Judges one migration.
-struct Judge<'a> {
+struct Judge<'a, 's> {
     migration: &'a Migration,
-    severities: &'a [Option<Severity>],
+    verdicts: Rc<[Verdict]>,
+    selection: &'a mut Selection<'s>,
     engine: Engine,
     /// There is a live database to differ from.
     live: bool,
@@ -181,10 +188,18 @@ struct Judge<'a> {
     outcome: &'a mut Outcome,
 }
 
-impl Judge<'_> {
+/// Why what a rule finds may be no finding.
+#[derive(Debug, Clone, Copy)]
+struct Excuses {
+    phase: Option<Phase>,
+    /// Nobody waits long for any lock of the change.
+    locks_only_small: bool,
+}
+
+impl Judge<'_, '_> {
     fn migration(mut self, number: usize, catalog: &mut Catalog) {
         let migration = self.migration;
-        let comments = suppression::read(migration, catalog.dialect());
+        let comments = suppression::read(migration, catalog.dialect(), self.selection.today);
         let phase = migration.phase.or(comments.phase);
         enter(migration, number, catalog);
         let mut held = Held::default();
@@ -205,6 +220,7 @@ impl Judge<'_> {
                     place = own.end;
                     for clause in in_order(clauses, catalog.dialect()) {
                         let effect = effect(&clause.change, catalog, self.engine);
+                        let locks_only_small = self.selection.locks_only_small(effect.as_ref(), catalog);
                         let rebuilt = catalog.rebuilt(clause);
                         for clause in rebuilt.as_deref().unwrap_or(std::slice::from_ref(clause)) {
                             let look = Look {
@@ -220,7 +236,7 @@ impl Judge<'_> {
                                 comes_back: dropped(&clause.change)
                                     .is_some_and(|name| made.contains(&name.to_lowercase())),
                             };
-                            if !self.clause(index, clause, &look, phase) {
+                            if !self.clause(index, clause, &look, Excuses { phase, locks_only_small }) {
                                 kinds.extend(unjudged::kind(clause, clauses, catalog));
                             }
                         }
@@ -249,7 +265,7 @@ impl Judge<'_> {
 
     /// What differs from the live database, in a migration that it has had.
     fn drifts(mut self, raised: Vec<drift::Raised>, dialect: Dialect) {
-        let mut comments = suppression::read(self.migration, dialect);
+        let mut comments = suppression::read(self.migration, dialect, self.selection.today);
         for drift::Raised { range, message } in raised {
             let statements = &self.migration.statements;
             let statement = statements.partition_point(|statement| statement.range.end <= range.start);
@@ -292,7 +308,7 @@ impl Judge<'_> {
     }
 
     /// Whether a rule had something to say.
-    fn clause(&mut self, statement: usize, clause: &Clause, look: &Look<'_>, phase: Option<Phase>) -> bool {
+    fn clause(&mut self, statement: usize, clause: &Clause, look: &Look<'_>, excuses: Excuses) -> bool {
         let mut hit = false;
         if let Change::Opaque { kind } = &clause.change {
             let message = format!("what `{kind}` does is decided when it runs: nobody has judged it");
@@ -306,8 +322,13 @@ impl Judge<'_> {
             if rule.page.once && self.findings.iter().any(|(_, finding)| finding.rule == rule.id) {
                 continue;
             }
-            if rule.page.belongs_in.is_some() && rule.page.belongs_in == phase {
+            if rule.page.belongs_in.is_some() && rule.page.belongs_in == excuses.phase {
                 self.outcome.excused += usize::from(self.severity(rule.id).is_some());
+                continue;
+            }
+            let is_wait = rule.page.group == Group::Locking && rule.page.breaks.is_empty();
+            if is_wait && excuses.locks_only_small {
+                self.outcome.on_small_tables += usize::from(self.severity(rule.id).is_some());
                 continue;
             }
             let finding = Finding {
@@ -362,24 +383,32 @@ impl Judge<'_> {
     }
 
     fn hand_over(self) {
-        let severities: Vec<_> = self.findings.iter().map(|(_, finding)| self.severity(finding.rule)).collect();
         let mut kept = Vec::new();
-        for ((_, mut finding), severity) in self.findings.into_iter().zip(severities) {
-            let Some(severity) = severity else {
-                self.outcome.off += 1;
-                continue;
-            };
-            finding.severity = severity;
-            kept.push(finding);
+        for (_, mut finding) in self.findings {
+            let Some(verdict) = verdict(&self.verdicts, finding.rule) else { continue };
+            if let Some(entry) = verdict.by_path {
+                self.selection.used[entry] = true;
+            }
+            match verdict.severity {
+                Some(severity) => {
+                    finding.severity = severity;
+                    kept.push(finding);
+                }
+                None if verdict.by_path.is_some() => self.outcome.suppressed += 1,
+                None => self.outcome.off += usize::from(verdict.is_said),
+            }
         }
         kept.sort_by_key(|finding| finding.range.start);
         self.outcome.findings.append(&mut kept);
     }
 
     fn severity(&self, id: &str) -> Option<Severity> {
-        let position = rules::all().iter().position(|rule| rule.id == id)?;
-        self.severities[position]
+        verdict(&self.verdicts, id)?.severity
     }
+}
+
+fn verdict(verdicts: &[Verdict], id: &str) -> Option<Verdict> {
+    rules::all().iter().position(|rule| rule.id == id).map(|position| verdicts[position])
 }
 
 /// Control flow is read past, not judged.

@@ -7,3 +7,15 @@ pub mod plan;
 pub mod progress;
 pub mod status;
 pub mod text;
+
+use crate::history::History;
+use crate::lint::Outcome;
+use crate::settings::Settings;
+
+/// What `lint` prints, in whatever format.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    pub history: &'a History,
+    pub settings: &'a Settings,
+    pub outcome: &'a Outcome,
+}

@@ -1,22 +1,30 @@
 //! `lockkeeper.toml`: what a team says once instead of on every command line.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt::Display;
+mod file;
+mod selection;
+
 use std::fs;
 use std::io::ErrorKind;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use time::Date;
+use time::macros::format_description;
+use toml::de::DeTable;
 
-use crate::error::{Error, Result, closest};
-use crate::history::layout::Layout;
+use file::{File, Value};
+
+pub use selection::{ByPath, Level, Pattern, Patterns, Said, Selection, SmallTable};
+
+use crate::error::{Error, Result};
+use crate::history::layout::{Layout, Wrapping};
 use crate::sql::{Dialect, Engine};
 
 /// The keys of the file.
-const KEYS: &[&str] = &["dialect", "engine", "layout", "migrations", "baseline", "database-url", "lint"];
+const KEYS: &[&str] = &["dialect", "engine", "layout", "transaction", "migrations", "baseline", "database-url", "lint"];
+
+/// The keys of its table `[lint]`.
+const LINT_KEYS: &[&str] = &["fail-on", "groups", "rules", "paths", "small-tables"];
 
 /// The settings file's name, looked for in the working directory.
 pub const FILE_NAME: &str = "lockkeeper.toml";
@@ -58,6 +66,8 @@ pub struct Settings {
     pub engine: Option<Engine>,
     /// Which tool's files they are, where that is not to be found out.
     pub layout: Option<Layout>,
+    /// How the team's runner wraps a file, where that is not what its tool does.
+    pub transaction: Option<Wrapping>,
     /// Files and directories, as seen from the working directory.
     pub migrations: Vec<PathBuf>,
     /// A dump of the schema that is replayed before the first migration, as seen from the working directory.
@@ -66,17 +76,18 @@ pub struct Settings {
     pub database_url: Option<String>,
     /// The least severity that makes `lint` fail.
     pub fail_on: Severity,
-    /// What `[lint.rules]` says of each rule.
-    pub rules: BTreeMap<String, RuleSetting>,
-}
-
-/// What `[lint.rules]` says of one rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleSetting {
-    /// `None` is `off`.
-    pub severity: Option<Severity>,
-    /// The 1-based line, for errors.
-    pub line: usize,
+    /// What `[lint.groups]` and `[lint.rules]` say.
+    pub selection: Selection,
+    /// What `[[lint.paths]]` says of some files.
+    pub by_path: Vec<ByPath>,
+    /// Nobody waits long for a lock on these.
+    pub small_tables: Vec<SmallTable>,
+    /// The file's text, for what is found in it.
+    pub text: Arc<str>,
+    /// The directory of the file, from which its patterns count.
+    directory: PathBuf,
+    /// Where the paths of the migrations count from.
+    working: PathBuf,
 }
 
 impl Default for Settings {
@@ -86,11 +97,17 @@ impl Default for Settings {
             dialect: None,
             engine: None,
             layout: None,
+            transaction: None,
             migrations: vec![PathBuf::from("migrations")],
             baseline: None,
             database_url: None,
             fail_on: Severity::Deny,
-            rules: BTreeMap::new(),
+            selection: Selection::default(),
+            by_path: Vec::new(),
+            small_tables: Vec::new(),
+            text: Arc::default(),
+            directory: PathBuf::new(),
+            working: PathBuf::new(),
         }
     }
 }
@@ -102,11 +119,21 @@ impl Settings {
     /// The file cannot be read, is not TOML, or says something that we do not know.
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let path = file.unwrap_or(Path::new(FILE_NAME));
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, path),
-            Err(error) if error.kind() == ErrorKind::NotFound && file.is_none() => Ok(Self::default()),
-            Err(error) => Err(Error::input(format!("could not read the settings `{}`", path.display())).because(error)),
-        }
+        let settings = match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, path)?,
+            Err(error) if error.kind() == ErrorKind::NotFound && file.is_none() => Self::default(),
+            Err(error) => {
+                return Err(Error::input(format!("could not read the settings `{}`", path.display())).because(error));
+            }
+        };
+        let working = std::env::current_dir().unwrap_or_default();
+        Ok(Self { directory: lexical(&working.join(path.parent().unwrap_or(Path::new("")))), working, ..settings })
+    }
+
+    /// A path of a migration as the patterns of the file see it.
+    pub fn place(&self, path: &str) -> PathBuf {
+        let place = lexical(&self.working.join(path));
+        place.strip_prefix(&self.directory).map(Path::to_path_buf).unwrap_or(place)
     }
 
     /// The database URL; an `env:NAME` is looked up now.
@@ -122,7 +149,7 @@ impl Settings {
         let file = File { text, path };
         let root = DeTable::parse(text)
             .map_err(|error| file.error(error.span().unwrap_or_default(), error.message().to_lowercase()))?;
-        let mut settings = Self { path: Some(path.display().to_string()), ..Self::default() };
+        let mut settings = Self { path: Some(path.display().to_string()), text: text.into(), ..Self::default() };
         let directory = path.parent().unwrap_or(Path::new(""));
         settings.migrations = vec![directory.join("migrations")];
         for (key, value) in root.get_ref() {
@@ -132,10 +159,14 @@ impl Settings {
                 }
                 "engine" => settings.engine = Some(file.word(value, Engine::from_words)?),
                 "layout" => settings.layout = Some(file.word(value, Layout::from_word)?),
+                "transaction" => settings.transaction = Some(file.word(value, Wrapping::from_word)?),
                 "migrations" => {
-                    let items = file.expect(value, value.get_ref().as_array(), "a list of paths")?;
-                    let paths = items.iter().map(|item| Ok(directory.join(file.string(item)?)));
-                    settings.migrations = paths.collect::<Result<_>>()?;
+                    let paths = file.strings(value, "a list of paths")?;
+                    if paths.is_empty() {
+                        let error = file.error(value.span(), "`migrations` is empty: there is nothing to read");
+                        return Err(error.hint("name files or directories, or leave it out to read `migrations`"));
+                    }
+                    settings.migrations = paths.into_iter().map(|(path, _)| directory.join(path)).collect();
                 }
                 "baseline" => settings.baseline = Some(directory.join(file.string(value)?)),
                 "database-url" => settings.database_url = Some(file.string(value)?.to_string()),
@@ -155,23 +186,42 @@ impl Settings {
     }
 
     fn read_lint(&mut self, file: &File<'_>, value: &Value<'_>) -> Result<()> {
-        for (key, value) in file.expect(value, value.get_ref().as_table(), "a table")? {
+        for (key, value) in file.table(value)? {
             match key.get_ref().as_ref() {
                 "fail-on" => {
-                    self.fail_on = file.severity(value, &["deny", "warn", "note"])?.unwrap_or(self.fail_on);
-                }
-                "rules" => {
-                    for (id, value) in file.expect(value, value.get_ref().as_table(), "a table")? {
-                        let severity = file.severity(value, &["deny", "warn", "note", "off"])?;
-                        let line = file.line(id.span());
-                        self.rules.insert(id.get_ref().to_string(), RuleSetting { severity, line });
+                    if let Level::At(severity) = file.level(value, &["deny", "warn", "note"])? {
+                        self.fail_on = severity;
                     }
                 }
-                _ => return Err(file.unknown(key, &["fail-on", "rules"])),
+                "groups" => self.selection.read_groups(file, value)?,
+                "rules" => self.selection.read_rules(file, value)?,
+                "paths" => self.by_path = ByPath::read_all(file, value)?,
+                "small-tables" => self.small_tables = selection::small_tables(file, value)?,
+                _ => return Err(file.unknown(key, LINT_KEYS)),
             }
         }
         Ok(())
     }
+}
+
+/// A date as comments and settings write it: `2027-01-31`.
+pub fn date(word: &str) -> Option<Date> {
+    Date::parse(word, format_description!("[year]-[month]-[day]")).ok()
+}
+
+/// A path without `.` and `..`, whatever is there.
+fn lexical(path: &Path) -> PathBuf {
+    let mut parts = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if parts.file_name().is_some() => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts
 }
 
 /// A database URL as options and settings write it: as it is, or `env:NAME`.
@@ -184,61 +234,6 @@ pub fn resolve_url(word: &str) -> Result<String> {
         Error::input(format!("the environment variable `{name}` of the database URL is not set"))
             .hint(format!("set {name}, or give --database-url"))
     })
-}
-
-/// A value with its place in the file.
-type Value<'a> = Spanned<DeValue<'a>>;
-
-/// The file that is read, to say where something is wrong.
-struct File<'a> {
-    text: &'a str,
-    path: &'a Path,
-}
-
-impl File<'_> {
-    fn line(&self, span: Range<usize>) -> usize {
-        1 + self.text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count()
-    }
-
-    fn place(&self, span: Range<usize>) -> String {
-        format!("{}:{}", self.path.display(), self.line(span))
-    }
-
-    fn error(&self, span: Range<usize>, message: impl Display) -> Error {
-        Error::input(format!("{}: {message}", self.place(span)))
-    }
-
-    fn unknown(&self, key: &Spanned<Cow<'_, str>>, known: &[&str]) -> Error {
-        let error = self.error(key.span(), format!("no setting `{}`", key.get_ref()));
-        match closest(key.get_ref(), known.iter().copied()) {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error.hint(format!("the settings here are {}", known.join(", "))),
-        }
-    }
-
-    fn expect<T>(&self, value: &Value<'_>, found: Option<T>, wanted: &str) -> Result<T> {
-        found
-            .ok_or_else(|| self.error(value.span(), format!("expected {wanted}, found {}", value.get_ref().type_str())))
-    }
-
-    fn string<'v>(&self, value: &'v Value<'_>) -> Result<&'v str> {
-        self.expect(value, value.get_ref().as_str(), "a string")
-    }
-
-    fn word<T>(&self, value: &Value<'_>, known: fn(&str) -> Result<T>) -> Result<T> {
-        known(self.string(value)?)
-            .map_err(|error| Error { message: format!("{}: {}", self.place(value.span()), error.message), ..error })
-    }
-
-    /// `None` is `off`.
-    fn severity(&self, value: &Value<'_>, words: &[&str]) -> Result<Option<Severity>> {
-        let word = self.string(value)?;
-        if words.contains(&word) {
-            return Ok(Severity::from_word(word));
-        }
-        let error = self.error(value.span(), format!("no severity `{word}`"));
-        Err(error.hint(format!("write one of {}", words.join(", "))))
-    }
 }
 
 #[cfg(test)]
@@ -270,6 +265,19 @@ mod tests {
         check("[lint.rules]\ndrop-table = \"warning\"", "lockkeeper.toml:2: no severity `warning`");
         check("[lint]\nfail-on = \"off\"", "lockkeeper.toml:2: no severity `off`");
         check("dialect = ", "lockkeeper.toml:1: ");
+        check("\nmigrations = []", "lockkeeper.toml:2: `migrations` is empty: there is nothing to read | name files");
+        check("transaction = \"perfile\"", "lockkeeper.toml:1: no transaction `perfile` | did you mean `per-file`?");
+        check("[lint.groups]\nstyle = \"yes\"", "lockkeeper.toml:2: no severity `yes` | write one of off, on, deny");
+        check("[lint.rules]\ndrop-table = \"on\"", "lockkeeper.toml:2: no severity `on` | write one of off, deny");
+        check("[lint]\nsmall-tables = \"a\"", "lockkeeper.toml:2: expected a list of tables' names, found string");
+        let by_path = |rest: &str| format!("[lint]\n[[lint.paths]]\n{rest}");
+        check(&by_path("pats = []"), "lockkeeper.toml:3: no setting `pats` | did you mean `paths`?");
+        check(&by_path("paths = []"), "lockkeeper.toml:2: no `paths` | write which: ");
+        check(&by_path("paths = [\"a[\"]"), "lockkeeper.toml:3: no pattern `a[`: unclosed character class");
+        check(&by_path("paths = [\"a\"]"), "lockkeeper.toml:2: no `reason` | ");
+        check(&by_path("paths = [\"a\"]\nreason = \"b\""), "lockkeeper.toml:2: no `rules` and no `groups` | ");
+        check(&by_path("until = \"tomorrow\""), "lockkeeper.toml:3: no date `tomorrow` | write it as 2027-01-31");
+        check(&by_path("until = 2027-02-30"), "lockkeeper.toml:3: ");
     }
 
     #[test]
@@ -283,7 +291,11 @@ mod tests {
         check("migrations = [\"db\", \"more\"]", "migrations: [\"db\", \"more\"]");
         check("baseline = \"db/schema.sql\"", "baseline: Some(\"db/schema.sql\")");
         check("", "migrations: [\"migrations\"]");
-        check("[lint.rules]\n\ndrop-table = \"off\"", "\"drop-table\": RuleSetting { severity: None, line: 3 }");
+        check("[lint.rules]\n\ndrop-table = \"off\"", "\"drop-table\": Said { level: Off, line: 3 }");
+        check("[lint.groups]\nstyle = \"on\"", "groups: {\"style\": Said { level: On, line: 2 }}");
+        check("transaction = \"per-file\"", "transaction: Some(PerFile)");
+        let legacy = "[[lint.paths]]\npaths = [\"db/legacy/**\"]\nreason = \"ran long ago\"\nuntil = 2027-01-31\n";
+        check(&format!("{legacy}rules = {{ drop-table = \"off\" }}"), "until: Some(2027-01-31)");
         check("[lint]\nfail-on = \"note\"", "fail_on: Note");
     }
 }

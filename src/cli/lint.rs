@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use time::OffsetDateTime;
+
 use super::{Context, Format};
 use crate::database::{self, live};
 use crate::error::{Error, Result, exit_code};
 use crate::history::layout::{self, Choice, Layout};
 use crate::history::{History, since, stdin};
-use crate::lint::{Severity, lint};
-use crate::report;
+use crate::lint::{Given, Severity, lint};
+use crate::report::{self, Report};
 use crate::settings::{Settings, resolve_url};
 use crate::sql::{Dialect, Engine};
 
@@ -69,7 +71,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let url = args.database_url.as_deref().map(resolve_url).transpose()?;
     let layout = args.layout.as_deref().map(Layout::from_word).transpose()?.or(settings.layout);
     let dialect = dialect(args, engine, url.as_deref(), &settings)?;
-    let choice = Choice { dialect, layout, run_python: args.run_python };
+    let choice = Choice { dialect, layout, transaction: settings.transaction, run_python: args.run_python };
     let paths = if args.paths.is_empty() { &settings.migrations } else { &args.paths };
     let mut history = read(args, paths, choice)?;
     if let Some(word) = &args.since {
@@ -85,13 +87,18 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if let Some(note) = settings.engine.and_then(Engine::too_old) {
         history.notes.push(note);
     }
-    let outcome = lint(&history, &settings)?;
+    let given = Given {
+        today: Some(OffsetDateTime::now_utc().date()),
+        whole: args.paths.is_empty() && args.since.is_none() && history.live.is_none() && history.unreadable.is_empty(),
+    };
+    let outcome = lint(&history, &settings, given)?;
+    let report = Report { history: &history, settings: &settings, outcome: &outcome };
     for error in &history.unreadable {
         context.say(&super::describe(error));
     }
     context.print(&match args.format {
-        Format::Text => report::text::lint(&history, &outcome, context.stdout_color),
-        Format::Json => report::json::lint(&history, &outcome),
+        Format::Text => report::text::lint(&report, context.stdout_color),
+        Format::Json => report::json::lint(&report),
     })?;
     let fail_on = args.fail_on.unwrap_or(settings.fail_on);
     Ok(if !history.unreadable.is_empty() {
@@ -119,7 +126,7 @@ fn read(args: &Args, paths: &[PathBuf], choice: Choice) -> Result<History> {
             let error = Error::input("`--layout` is for files: standard input has no names");
             return Err(error.hint("what node-pg-migrate, Alembic and Knex print is recognised"));
         }
-        return stdin::read(std::io::stdin().lock(), choice.dialect);
+        return stdin::read(std::io::stdin().lock(), choice);
     }
     layout::read(paths, choice).map_err(|error| {
         if args.paths.is_empty() && !paths.iter().all(|path| path.exists()) {

@@ -85,7 +85,7 @@ fn rewrite(args: &Args, settings: &Settings, dialect: Option<Dialect>, context: 
         Error::input(format!("the dialect of {} is not known", target.display()))
             .hint("give --dialect postgres|mysql|sqlite, or say it in lockkeeper.toml")
     })?;
-    let choice = Choice { dialect: Some(dialect), layout: settings.layout, run_python: false };
+    let choice = Choice { layout: settings.layout, transaction: settings.transaction, ..Choice::from(dialect) };
     let history = layout::read(&[root_of(target, settings)], choice)?;
     let output = args.output.clone().unwrap_or_else(|| target.with_file_name(recipes::title(target)));
     if args.output.is_some() && output.exists() {

@@ -144,11 +144,47 @@ impl Layout {
     }
 }
 
+/// How a team's own runner wraps a file, whatever the layout's tool would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrapping {
+    /// Each file is one transaction.
+    PerFile,
+    /// Each statement is its own.
+    None,
+}
+
+impl Wrapping {
+    /// The wrapping that a user's word means.
+    ///
+    /// # Errors
+    /// A word that is none.
+    pub fn from_word(word: &str) -> Result<Self> {
+        let words = [("per-file", Self::PerFile), ("none", Self::None)];
+        if let Some((_, wrapping)) = words.into_iter().find(|(known, _)| *known == word) {
+            return Ok(wrapping);
+        }
+        let error = Error::input(format!("no transaction `{word}`"));
+        Err(match closest(word, words.map(|(known, _)| known)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("write `per-file` where the runner puts each file into one transaction, else `none`"),
+        })
+    }
+
+    /// What it does, as the end of a sentence.
+    pub(super) fn assumed(self) -> &'static str {
+        match self {
+            Self::PerFile => "but each file in one transaction unless it refuses one itself, as the settings say",
+            Self::None => "but each statement its own transaction, as the settings say",
+        }
+    }
+}
+
 /// What the user says about the migrations; `None` is to be found out.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Choice {
     pub dialect: Option<Dialect>,
     pub layout: Option<Layout>,
+    pub transaction: Option<Wrapping>,
     /// Alembic and Django may print their migrations, which runs the project's Python.
     pub run_python: bool,
 }
@@ -204,7 +240,7 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
         let anew = !arguments.insert(argument);
         let first = history.migrations.len();
         match source {
-            Source::Files(sequence) => read_sequence(sequence, &mut history, &mut aside),
+            Source::Files(sequence) => read_sequence(sequence, choice.transaction, &mut history, &mut aside),
             Source::Translated(_, translation) => translation.enter(&mut history, &mut aside),
         }
         if let Some(migration) = history.migrations.get_mut(first) {
@@ -367,11 +403,17 @@ pub(super) fn no_dialect() -> Error {
         .hint("give --dialect postgres, mysql or sqlite, or write `dialect = \"postgres\"` into lockkeeper.toml")
 }
 
-fn read_sequence(sequence: Sequence, history: &mut History, aside: &mut BTreeMap<&'static str, Vec<PathBuf>>) {
+fn read_sequence(
+    sequence: Sequence,
+    wrapping: Option<Wrapping>,
+    history: &mut History,
+    aside: &mut BTreeMap<&'static str, Vec<PathBuf>>,
+) {
     let Sequence { tool, directory, why } = sequence;
     let mut reading = (tool.read)(&directory, history.dialect);
     let place = directory.path.display();
-    history.notes.push(format!("`{place}` is read as {} ({why}): {}", tool.name, tool.assumed));
+    let but = wrapping.map_or_else(String::new, |wrapping| format!("; {}", wrapping.assumed()));
+    history.notes.push(format!("`{place}` is read as {} ({why}): {}{but}", tool.name, tool.assumed));
     history.notes.append(&mut reading.notes);
     history.unreadable.append(&mut reading.errors);
     for (reason, mut paths) in reading.aside {
@@ -380,7 +422,7 @@ fn read_sequence(sequence: Sequence, history: &mut History, aside: &mut BTreeMap
     let mut units = reading.units;
     units.sort_by_cached_key(|unit| unit.key(&directory));
     let mut irregular = if tool.unique { version::irregular(&units, &directory) } else { BTreeMap::new() };
-    let migrations = in_order(&units, |unit| migration(unit, &directory, history.dialect));
+    let migrations = in_order(&units, |unit| migration(unit, &directory, wrapping, history.dialect));
     for (index, mut migration) in migrations.into_iter().enumerate() {
         migration.counted = tool.unique && migration.version.is_some();
         migration.irregular = irregular.remove(&index).unwrap_or_default();
@@ -388,12 +430,12 @@ fn read_sequence(sequence: Sequence, history: &mut History, aside: &mut BTreeMap
     }
 }
 
-fn migration(unit: &Unit, directory: &Directory, dialect: Dialect) -> Migration {
+fn migration(unit: &Unit, directory: &Directory, wrapping: Option<Wrapping>, dialect: Dialect) -> Migration {
     let entry = &directory.entries[unit.entry];
     let text = entry.text.clone().unwrap_or_default();
     let parts = unit.parts.clone().unwrap_or_else(|| std::iter::once(0..text.len()).collect::<Vec<Range<usize>>>());
     let mut migration = Migration::of_parts(entry.path.display().to_string(), text, parts, dialect);
-    migration.in_transaction = unit.transaction.holds(&migration.statements);
+    migration.in_transaction = unit.transaction.wrapped(wrapping).holds(&migration.statements);
     migration.version.clone_from(&unit.version);
     if let directory::EntryKind::Phased(phase) = entry.kind {
         migration.phase = phase;

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::layout::{Choice, Wrapping};
 use super::printed::{self, Section};
 use super::{History, Migration, layout, text};
 use crate::error::{Error, Result};
@@ -15,8 +16,9 @@ pub const NAME: &str = "<stdin>";
 ///
 /// # Errors
 /// It is empty, too long or no text, or nobody says whose SQL it is.
-pub fn read(stream: impl Read, dialect: Option<Dialect>) -> Result<History> {
-    let dialect = dialect.ok_or_else(layout::no_dialect)?;
+pub fn read(stream: impl Read, choice: impl Into<Choice>) -> Result<History> {
+    let choice = choice.into();
+    let dialect = choice.dialect.ok_or_else(layout::no_dialect)?;
     let text = text::of_stream(stream, NAME)?;
     if text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').is_empty() {
         let error = Error::input("nothing came in on standard input");
@@ -25,7 +27,7 @@ pub fn read(stream: impl Read, dialect: Option<Dialect>) -> Result<History> {
     let mut history =
         History { dialect, migrations: Vec::new(), notes: Vec::new(), unreadable: Vec::new(), live: None };
     let Some(printed) = printed::read(&text) else {
-        plain(text, &mut history);
+        plain(text, choice.transaction, &mut history);
         return Ok(history);
     };
     history.notes.push(format!("`{NAME}` is read as what {} prints", printed.tool));
@@ -53,7 +55,7 @@ fn migration(text: &Arc<str>, section: Section, dialect: Dialect) -> Migration {
     migration
 }
 
-fn plain(text: Arc<str>, history: &mut History) {
+fn plain(text: Arc<str>, wrapping: Option<Wrapping>, history: &mut History) {
     let end = match layout::down_section(&text) {
         Some(at) => {
             let line = 1 + text[..at].matches('\n').count();
@@ -62,5 +64,7 @@ fn plain(text: Arc<str>, history: &mut History) {
         }
         None => text.len(),
     };
-    history.migrations.push(Migration::of_parts(NAME, text, std::iter::once(0..end).collect(), history.dialect));
+    let mut migration = Migration::of_parts(NAME, text, std::iter::once(0..end).collect(), history.dialect);
+    migration.in_transaction = wrapping == Some(Wrapping::PerFile);
+    history.migrations.push(migration);
 }

@@ -1,6 +1,7 @@
 //! A rule's page: what GitHub shows, what `explain` prints, what the tests run, and where the severity is kept.
 
 use super::Severity;
+use crate::error::{Error, Result, closest};
 use crate::history::Phase;
 use crate::sql::Dialect;
 
@@ -31,6 +32,22 @@ impl Group {
             Self::Robustness => "robustness",
             Self::Style => "style",
         }
+    }
+
+    /// The group that a word means.
+    ///
+    /// # Errors
+    /// A word that is none.
+    pub fn from_word(word: &str) -> Result<Self> {
+        if let Some(group) = Self::ALL.into_iter().find(|group| group.name() == word) {
+            return Ok(group);
+        }
+        let error = Error::input(format!("no group `{word}`"));
+        let names = Self::ALL.map(Self::name);
+        Err(match closest(word, names) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("the groups are {}", names.join(", "))),
+        })
     }
 }
 
@@ -98,7 +115,7 @@ impl Page {
             let (key, value) = line.split_once(": ").ok_or_else(|| format!("`{line}` is not `key: value`"))?;
             match key {
                 "id" => id = Some(value),
-                "group" => group = Group::ALL.into_iter().find(|group| group.name() == value),
+                "group" => group = Group::from_word(value).ok(),
                 "breaks" => {
                     for word in value.split(", ") {
                         let known = Breaks::ALL.into_iter().find(|breaks| breaks.name() == word);

@@ -155,6 +155,7 @@ rules! {
     "work-under-lock" => work_under_lock,
     raised:
     "duplicate-version",
+    "expired-suppression",
     "missing-version",
     "opaque-statement",
     "out-of-order-version",

@@ -1,13 +1,16 @@
-//! What comments say to us: `-- lockkeeper: allow <rule>[, <rule>]: <reason>` before or inside a statement,
-//! and `-- lockkeeper: phase=contract` for a whole migration, before its first statement. What we cannot make
-//! sense of is a finding.
+//! What comments say to us: `-- lockkeeper: allow <rule>[, <rule>]: <reason>[ until <date>]` before or inside a
+//! statement, and above the first statement, for all of the migration, the same with `allow-file`, and
+//! `-- lockkeeper: phase=contract`. What we cannot make sense of is a finding.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use time::Date;
+
 use super::rules;
 use crate::error::closest;
 use crate::history::{Migration, Phase};
+use crate::settings;
 use crate::sql::{self, Dialect, Statement};
 
 /// What the comments of one file say.
@@ -17,6 +20,8 @@ pub(super) struct Comments {
     allowances: Vec<Allowance>,
     /// Which of them are for a statement and a rule.
     by_statement: BTreeMap<(usize, &'static str), Vec<usize>>,
+    /// Which of them are for a rule in all statements.
+    by_rule: BTreeMap<&'static str, Vec<usize>>,
     complaints: Vec<Complaint>,
 }
 
@@ -33,24 +38,31 @@ pub(super) struct Complaint {
 #[derive(Debug)]
 struct Allowance {
     rule: &'static str,
-    /// Empty where no statement follows; several where one change of a changelog is several statements.
-    statements: Range<usize>,
+    scope: Scope,
     range: Range<usize>,
     used: bool,
 }
 
-/// Reads all comments of a migration.
-pub(super) fn read(migration: &Migration, dialect: Dialect) -> Comments {
+/// Where an allowance holds.
+#[derive(Debug)]
+enum Scope {
+    /// Empty where no statement follows; several where one change of a changelog is several statements.
+    Statements(Range<usize>),
+    All,
+}
+
+/// Reads all comments of a migration; what holds until a day before `today` has expired.
+pub(super) fn read(migration: &Migration, dialect: Dialect, today: Option<Date>) -> Comments {
     let mut comments = Comments::default();
     let mut file = None;
     for range in migration.comments.iter().flatten() {
-        comments.read(range.clone(), file.get_or_insert_with(|| File::new(migration)));
+        comments.read(range.clone(), file.get_or_insert_with(|| File::new(migration, today)));
     }
     for part in migration.parts.iter().filter(|_| migration.comments.is_none()) {
         let text = &migration.text[part.clone()];
         // Most files do not speak to us: they need not be cut a second time.
         if text.as_bytes().windows(NAME.len()).any(is_name) {
-            let file = file.get_or_insert_with(|| File::new(migration));
+            let file = file.get_or_insert_with(|| File::new(migration, today));
             for range in sql::comments(text, dialect) {
                 comments.read(range.start + part.start..range.end + part.start, file);
             }
@@ -70,23 +82,29 @@ struct File<'a> {
     line_ends: Vec<usize>,
     /// It was made of a program, whose comments stand on top.
     is_made: bool,
+    today: Option<Date>,
 }
 
 impl<'a> File<'a> {
-    fn new(migration: &'a Migration) -> Self {
+    fn new(migration: &'a Migration, today: Option<Date>) -> Self {
         let text = &*migration.text;
         // A file may hold many migrations, each with lines of its own.
         let start = migration.parts.first().map_or(0, |part| part.start);
         let end = migration.parts.last().map_or(start, |part| part.end);
         let line_ends = text[start..end].match_indices('\n').map(|(at, _)| start + at).collect();
-        Self { text, statements: &migration.statements, line_ends, is_made: migration.made_from.is_some() }
+        Self { text, statements: &migration.statements, line_ends, is_made: migration.made_from.is_some(), today }
+    }
+
+    /// It stands above the first statement.
+    fn is_at_the_top(&self, comment: &Range<usize>) -> bool {
+        self.statements.first().is_none_or(|first| comment.end <= first.range.start)
     }
 
     /// The statement that a comment belongs to: the one around it, the one that ends on its line, or the next; with
     /// it those that stand in the same place.
     fn statements_of(&self, comment: &Range<usize>) -> Range<usize> {
         // A line of the program is many statements or none: a comment in it is for all.
-        if self.is_made && self.statements.first().is_some_and(|first| comment.end <= first.range.start) {
+        if self.is_made && !self.statements.is_empty() && self.is_at_the_top(comment) {
             return 0..self.statements.len();
         }
         let up_to = |end: usize| self.statements.partition_point(|statement| statement.range.end <= end);
@@ -109,12 +127,16 @@ const ADDRESS: &str = "lockkeeper:";
 impl Comments {
     /// Whether a comment allows this rule's finding on this statement.
     pub(super) fn allow(&mut self, rule: &'static str, statement: usize) -> bool {
-        let Some(allowing) = self.by_statement.get_mut(&(statement, rule)) else { return false };
-        // The next finding need not mark them again.
-        for allowance in std::mem::take(allowing) {
-            self.allowances[allowance].used = true;
+        let own = self.by_statement.get_mut(&(statement, rule));
+        let mut is_allowed = false;
+        for allowing in own.into_iter().chain(self.by_rule.get_mut(rule)) {
+            is_allowed = true;
+            // The next finding need not mark them again.
+            for allowance in std::mem::take(allowing) {
+                self.allowances[allowance].used = true;
+            }
         }
-        true
+        is_allowed
     }
 
     /// What is wrong with the comments, once all findings have asked for leave. A rule that is off finds
@@ -124,9 +146,12 @@ impl Comments {
         let unused = unused.map(|allowance| Complaint {
             rule: "unused-suppression",
             range: allowance.range,
-            message: match allowance.statements.is_empty() {
-                false => format!("nothing here is a `{}`", allowance.rule),
-                true => format!("no statement follows that could be a `{}`", allowance.rule),
+            message: match allowance.scope {
+                Scope::All => format!("nothing in all of this is a `{}`", allowance.rule),
+                Scope::Statements(statements) if statements.is_empty() => {
+                    format!("no statement follows that could be a `{}`", allowance.rule)
+                }
+                Scope::Statements(_) => format!("nothing here is a `{}`", allowance.rule),
             },
             help: "remove the comment, or move it to the statement that it is about".into(),
         });
@@ -145,14 +170,15 @@ impl Comments {
             return;
         };
         if let Some(phase) = directive.strip_prefix("phase=") {
-            let first = file.statements.first().map_or(usize::MAX, |statement| statement.range.start);
-            self.read_phase(phase, &range, range.end <= first);
+            self.read_phase(phase, &range, file.is_at_the_top(&range));
         } else if let Some(allowed) = directive.strip_prefix("allow ") {
-            self.read_allow(allowed, &range, file);
+            self.read_allow("allow", allowed, &range, file);
+        } else if let Some(allowed) = directive.strip_prefix("allow-file ") {
+            self.read_allow("allow-file", allowed, &range, file);
         } else {
             let word = directive.split([' ', '=', ':']).next().unwrap_or_default();
             let message = format!("`{directive}` says nothing that we know");
-            self.complain("unknown-directive", &range, message, did_you_mean(word, &["allow", "phase"]));
+            self.complain("unknown-directive", &range, message, did_you_mean(word, &["allow", "allow-file", "phase"]));
         }
     }
 
@@ -175,21 +201,51 @@ impl Comments {
         }
     }
 
-    fn read_allow(&mut self, allowed: &str, range: &Range<usize>, file: &File<'_>) {
+    fn read_allow(&mut self, word: &str, allowed: &str, range: &Range<usize>, file: &File<'_>) {
         let (ids, reason) = allowed.split_once(':').unwrap_or((allowed, ""));
-        if reason.trim().is_empty() {
+        let (reason, until) = dated(reason);
+        let mut holds = true;
+        if reason.is_empty() {
+            holds = false;
             let message = "without a reason nothing is suppressed".into();
-            let help = format!("write `{ADDRESS} allow {}: <why this is right here>`", ids.trim());
+            let help = format!("write `{ADDRESS} {word} {}: <why this is right here>`", ids.trim());
             self.complain("suppression-without-reason", range, message, help);
+        }
+        if word == "allow-file" && !file.is_at_the_top(range) {
+            holds = false;
+            let message = "`allow-file` behind the first statement has no effect".into();
+            let help = "write it above the first statement, where every reader sees it".into();
+            self.complain("unknown-directive", range, message, help);
+        }
+        match until.map(|until| (until, settings::date(until))) {
+            Some((until, None)) => {
+                holds = false;
+                let message = format!("no date `{until}`: nothing is suppressed");
+                self.complain("unknown-directive", range, message, "write `until 2027-01-31`, at the end".into());
+            }
+            Some((until, Some(date))) if file.today.is_some_and(|today| date < today) => {
+                holds = false;
+                let message = format!("this held until {until}: it suppresses nothing any more");
+                let help = "remove the comment, or look again whether it is right and give it a later date".into();
+                self.complain("expired-suppression", range, message, help);
+            }
+            _ => {}
         }
         for id in ids.split(',').map(str::trim) {
             match rules::all().iter().find(|rule| rule.id == id) {
-                Some(rule) if !reason.trim().is_empty() => {
-                    let statements = file.statements_of(range);
-                    for statement in statements.clone() {
-                        self.by_statement.entry((statement, rule.id)).or_default().push(self.allowances.len());
-                    }
-                    self.allowances.push(Allowance { rule: rule.id, statements, range: range.clone(), used: false });
+                Some(rule) if holds => {
+                    let place = self.allowances.len();
+                    let scope = if word == "allow-file" {
+                        self.by_rule.entry(rule.id).or_default().push(place);
+                        Scope::All
+                    } else {
+                        let statements = file.statements_of(range);
+                        for statement in statements.clone() {
+                            self.by_statement.entry((statement, rule.id)).or_default().push(place);
+                        }
+                        Scope::Statements(statements)
+                    };
+                    self.allowances.push(Allowance { rule: rule.id, scope, range: range.clone(), used: false });
                 }
                 Some(_) => {}
                 None => {
@@ -202,6 +258,18 @@ impl Comments {
 
     fn complain(&mut self, rule: &'static str, range: &Range<usize>, message: String, help: String) {
         self.complaints.push(Complaint { rule, range: range.clone(), message, help });
+    }
+}
+
+/// A reason, and what stands behind its last `until` if that is to be a date.
+fn dated(reason: &str) -> (&str, Option<&str>) {
+    let reason = reason.trim();
+    match reason.rsplit_once(' ') {
+        Some((before, last)) if last.starts_with(|c: char| c.is_ascii_digit()) => match before.strip_suffix("until") {
+            Some(rest) if rest.is_empty() || rest.ends_with(' ') => (rest.trim(), Some(last)),
+            _ => (reason, None),
+        },
+        _ => (reason, None),
     }
 }
 

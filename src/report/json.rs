@@ -4,23 +4,17 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::lines::Lines;
-use crate::history::History;
-use crate::lint::{Finding, Outcome, Severity, rules};
+use super::Report;
+use super::lines::{Lines, Sources};
+use crate::lint::{Finding, Severity, rules};
 
 /// One object per finding, and the summary as the last one.
-pub fn lint(history: &History, outcome: &Outcome) -> String {
-    let mut migrations = history.migrations.iter();
-    let mut current = ("", Lines::new(""));
+pub fn lint(report: &Report<'_>) -> String {
+    let Report { history, outcome, .. } = report;
+    let mut sources = Sources::new(report);
     let mut text = String::new();
     for finding in &outcome.findings {
-        // Findings come in the order of the files.
-        if finding.path != current.0
-            && let Some(migration) = migrations.find(|migration| migration.path == finding.path)
-        {
-            current = (&migration.path, Lines::new(&migration.text));
-        }
-        text += &line(&finding_object(finding, &current.1));
+        text += &line(&finding_object(finding, sources.of(&finding.path)));
     }
     let count = |severity| outcome.findings.iter().filter(|finding| finding.severity == severity).count();
     text + &line(&SummaryObject {
@@ -30,6 +24,7 @@ pub fn lint(history: &History, outcome: &Outcome) -> String {
         note: count(Severity::Note),
         suppressed: outcome.suppressed,
         excused_by_phase: outcome.excused,
+        on_small_tables: outcome.on_small_tables,
         turned_off: outcome.off,
         files: outcome.files,
         statements: outcome.statements,
@@ -71,6 +66,7 @@ struct SummaryObject<'a> {
     note: usize,
     suppressed: usize,
     excused_by_phase: usize,
+    on_small_tables: usize,
     turned_off: usize,
     files: usize,
     statements: usize,

@@ -1,6 +1,37 @@
 //! Byte offsets to lines and columns, for many offsets of one text: a file with as many findings as lines must
 //! not be counted through for each.
 
+use super::Report;
+use crate::history::Migration;
+
+/// The files that findings stand in, in the order of the findings.
+pub(super) struct Sources<'a> {
+    migrations: std::slice::Iter<'a, Migration>,
+    settings: Option<(&'a str, &'a str)>,
+    current: (&'a str, Lines<'a>),
+}
+
+impl<'a> Sources<'a> {
+    pub(super) fn new(report: &Report<'a>) -> Self {
+        let settings = report.settings.path.as_deref().map(|path| (path, &*report.settings.text));
+        Self { migrations: report.history.migrations.iter(), settings, current: ("", Lines::new("")) }
+    }
+
+    /// The file at this path.
+    pub(super) fn of(&mut self, path: &str) -> &Lines<'a> {
+        if path != self.current.0 {
+            let settings = self.settings.filter(|(settings, _)| *settings == path);
+            let found = settings.or_else(|| {
+                self.migrations.find(|migration| migration.path == path).map(|known| (&*known.path, &*known.text))
+            });
+            if let Some((path, text)) = found {
+                self.current = (path, Lines::new(text));
+            }
+        }
+        &self.current.1
+    }
+}
+
 /// A text, and where its lines begin.
 #[derive(Debug)]
 pub(super) struct Lines<'a> {

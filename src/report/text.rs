@@ -7,23 +7,18 @@ use miette::{
     SourceSpan, SpanContents,
 };
 
-use super::lines::Lines;
+use super::Report;
+use super::lines::{Lines, Sources};
 use crate::history::History;
 use crate::lint::{Finding, Outcome, Severity, rules};
 
 /// The findings with their source, the notes, and the summary as the last line.
-pub fn lint(history: &History, outcome: &Outcome, color: bool) -> String {
-    let mut migrations = history.migrations.iter();
-    let mut source = Source { path: "", lines: Lines::new("") };
+pub fn lint(report: &Report<'_>, color: bool) -> String {
+    let Report { history, outcome, .. } = *report;
+    let mut sources = Sources::new(report);
     let mut text = String::new();
     for finding in &outcome.findings {
-        // Findings come in the order of the files.
-        if finding.path != source.path
-            && let Some(migration) = migrations.find(|migration| migration.path == finding.path)
-        {
-            source = Source { path: &migration.path, lines: Lines::new(&migration.text) };
-        }
-        text += &render(finding, &source, color);
+        text += &render(finding, &Source { path: &finding.path, lines: sources.of(&finding.path) }, color);
     }
     for note in &history.notes {
         text += &format!("note: {note}\n");
@@ -90,6 +85,9 @@ fn summary(history: &History, outcome: &Outcome) -> String {
         1 => text += "; 1 finding excused by its phase",
         many => text += &format!("; {many} findings excused by their phase"),
     }
+    if outcome.on_small_tables > 0 {
+        text += &format!("; {} excused on small tables", count(outcome.on_small_tables, "finding"));
+    }
     if outcome.unjudged > 0 {
         let kinds: Vec<_> = outcome.unjudged_kinds.iter().map(String::as_str).collect();
         text += &format!("; not judged: {} ({})", count(outcome.unjudged, "statement"), kinds.join(", "));
@@ -153,7 +151,7 @@ impl Diagnostic for Shown<'_> {
 #[derive(Debug)]
 struct Source<'a> {
     path: &'a str,
-    lines: Lines<'a>,
+    lines: &'a Lines<'a>,
 }
 
 impl Source<'_> {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use lockkeeper::history::layout::{self, Choice, Layout};
-use lockkeeper::lint::lint;
+use lockkeeper::lint::{Given, lint};
 use lockkeeper::settings::Settings;
 use lockkeeper::sql::{Dialect, line_column};
 
@@ -16,7 +16,8 @@ use crate::cli::run;
 mod dumps;
 mod more;
 
-const POSTGRES: Choice = Choice { dialect: Some(Dialect::Postgres), layout: None, run_python: false };
+const POSTGRES: Choice =
+    Choice { dialect: Some(Dialect::Postgres), layout: None, transaction: None, run_python: false };
 
 /// Reads a directory of `fixtures/layouts/` and shows it.
 fn fixture(name: &str, choice: Choice) -> String {
@@ -64,7 +65,7 @@ fn show(root: &Path, name: &str, choice: Choice) -> String {
         let statements = migration.statements.len();
         shown += &format!("{version}: {} ({statements}{transaction})\n", migration.path);
     }
-    let outcome = lint(&history, &Settings::default()).unwrap();
+    let outcome = lint(&history, &Settings::default(), Given::default()).unwrap();
     for finding in &outcome.findings {
         let text = &history.migrations.iter().find(|migration| migration.path == finding.path).unwrap().text;
         shown += &format!("{}:{} {}\n", finding.path, line_column(text, finding.range.start).0, finding.rule);

@@ -3,8 +3,13 @@
 use crate::cli::run;
 
 /// `rule line` of every finding, then the notes and the summary.
-fn lint(dialect: &str, files: &[(&str, &str)]) -> String {
-    let output = run(files, &["lint", "--dialect", dialect, "--format", "json", "db"]);
+pub(crate) fn lint(dialect: &str, files: &[(&str, &str)]) -> String {
+    shown(files, &["lint", "--dialect", dialect, "--format", "json", "db"])
+}
+
+/// The same of a command that prints JSON.
+pub(crate) fn shown(files: &[(&str, &str)], arguments: &[&str]) -> String {
+    let output = run(files, arguments);
     let stdout = output.split_once("----- stdout -----\n").unwrap().1.split_once("----- stderr -----").unwrap().0;
     let mut shown = String::new();
     for line in stdout.lines() {
@@ -21,8 +26,10 @@ fn lint(dialect: &str, files: &[(&str, &str)]) -> String {
                 }
             }
             shown += &format!("{} files, {} suppressed", object["files"], object["suppressed"]);
-            if object["excused_by_phase"] != 0 {
-                shown += &format!(", {} excused", object["excused_by_phase"]);
+            let others =
+                [("excused_by_phase", "excused"), ("on_small_tables", "on small tables"), ("turned_off", "off")];
+            for (key, word) in others.into_iter().filter(|(key, _)| object[key] != 0) {
+                shown += &format!(", {} {word}", object[key]);
             }
             shown += "\n";
         }

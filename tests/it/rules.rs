@@ -8,11 +8,11 @@ use std::fs;
 
 use lockkeeper::history::live::{Applied, Versions};
 use lockkeeper::history::{History, Irregular, Live, Migration, layout, since};
-use lockkeeper::lint::page::Page;
-use lockkeeper::lint::{Outcome, lint, rules};
-use lockkeeper::report::text;
+use lockkeeper::lint::page::{Group, Page};
+use lockkeeper::lint::{Given, Outcome, lint, rules};
+use lockkeeper::report::{Report, text};
 use lockkeeper::schema::Catalog;
-use lockkeeper::settings::Settings;
+use lockkeeper::settings::{self, Level, Said, Settings};
 use lockkeeper::sql::{self, Dialect};
 
 #[test]
@@ -23,9 +23,10 @@ fn every_page_holds() {
         for block in blocks(&rule.page) {
             let mut reports: Vec<(Vec<&str>, String)> = Vec::new();
             for dialect in &block.dialects {
-                let (history, outcome) = judge(&block, *dialect);
+                let settings = settings(&rule.page);
+                let (history, outcome) = judge(&block, *dialect, &settings);
                 let place = format!("rules/{}.md:{} ({dialect})", rule.id, block.line);
-                let report = text::lint(&history, &outcome, false);
+                let report = text::lint(&Report { history: &history, settings: &settings, outcome: &outcome }, false);
                 if let Some(wrong) = wrong(rule.id, &block, &outcome) {
                     failures.push(format!("{place}: {wrong}\n{}\n{report}", block.file.sql));
                 }
@@ -102,13 +103,22 @@ struct File {
 const PAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
 const FILE: &str = "migration.sql";
 
-fn judge(block: &Block, dialect: Dialect) -> (History, Outcome) {
+/// A group that is off by default is on for its own pages.
+fn settings(page: &Page) -> Settings {
+    let mut settings = Settings::default();
+    if page.group == Group::Style {
+        settings.selection.groups.insert(page.group.name().into(), Said { level: Level::On, line: 0 });
+    }
+    settings
+}
+
+fn judge(block: &Block, dialect: Dialect, settings: &Settings) -> (History, Outcome) {
     let history = if block.file.name.is_some() { from_directory(block, dialect) } else { from_text(block, dialect) };
     let mut history = history;
     if let Some(live) = &block.live {
         live_beside(&mut history, live);
     }
-    let outcome = lint(&history, &Settings::default()).unwrap();
+    let outcome = lint(&history, settings, Given { today: settings::date("2026-01-31"), ..Given::default() }).unwrap();
     (history, outcome)
 }
 

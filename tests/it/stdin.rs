@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use lockkeeper::history::stdin;
-use lockkeeper::lint::lint;
+use lockkeeper::lint::{Given, lint};
 use lockkeeper::settings::Settings;
 use lockkeeper::sql::{Dialect, line_column};
 
@@ -36,7 +36,7 @@ fn pipe(input: &[u8], arguments: &[&str]) -> String {
 fn printed(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/printed").join(name);
     let text = fs::read_to_string(path).unwrap();
-    let history = stdin::read(text.as_bytes(), Some(Dialect::Postgres)).unwrap();
+    let history = stdin::read(text.as_bytes(), Dialect::Postgres).unwrap();
     let mut shown = String::new();
     for migration in &history.migrations {
         let version = migration.version.as_deref().unwrap_or("-");
@@ -46,7 +46,7 @@ fn printed(name: &str) -> String {
             shown += &format!("  {}\n", sql.chars().take(60).collect::<String>());
         }
     }
-    for finding in lint(&history, &Settings::default()).unwrap().findings {
+    for finding in lint(&history, &Settings::default(), Given::default()).unwrap().findings {
         shown += &format!("{}:{} {}\n", finding.path, line_column(&text, finding.range.start).0, finding.rule);
     }
     history.notes.iter().fold(shown, |shown, note| shown + "note: " + note + "\n")

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("colored", &["report", "cli"]),
+    ("globset", &["settings"]),
     ("indexmap", &["schema"]),
     ("indicatif", &["report/progress"]),
     ("miette", &["report/text", "cli"]),

@@ -113,7 +113,7 @@ fn place(entry: &Entry, settings: &Settings, notes: &mut Vec<String>) -> Place {
     let own = settings::of_script(&entry.path);
     let transaction = match own.get("executeInTransaction").map(String::as_str) {
         Some("true") => Transaction::Always,
-        Some("false") => Transaction::Never,
+        Some("false") => Transaction::Refused,
         _ if settings.no_transaction => Transaction::Never,
         _ => Transaction::UnlessRefused,
     };

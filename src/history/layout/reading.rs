@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::Key;
 use super::directory::{Directory, Entry, EntryKind, place};
 use super::order::{Part, by_value};
+use super::{Key, Wrapping};
 use crate::error::Error;
 use crate::history::{History, Migration};
 use crate::sql::{Change, Statement};
@@ -73,6 +73,8 @@ impl Unit {
 pub(super) enum Transaction {
     Always,
     Never,
+    /// The file itself says that it runs in none.
+    Refused,
     /// PostgreSQL makes one of several statements that are sent at once.
     IfSeveral,
     /// As `IfSeveral`, but not if a statement builds an index concurrently and none drops one so.
@@ -82,15 +84,24 @@ pub(super) enum Transaction {
 }
 
 impl Transaction {
-    /// `Never` where a migration says so.
-    pub(super) fn unless(never: bool) -> Self {
-        if never { Self::Never } else { Self::Always }
+    /// `Refused` where a migration says so.
+    pub(super) fn unless(refused: bool) -> Self {
+        if refused { Self::Refused } else { Self::Always }
+    }
+
+    /// What a team's own runner makes of it; what the file itself says stays.
+    pub(super) fn wrapped(self, wrapping: Option<Wrapping>) -> Self {
+        match (self, wrapping) {
+            (Self::Refused, _) | (_, None) => self,
+            (_, Some(Wrapping::PerFile)) => Self::Always,
+            (_, Some(Wrapping::None)) => Self::Never,
+        }
     }
 
     pub(super) fn holds(self, statements: &[Statement]) -> bool {
         match self {
             Self::Always => true,
-            Self::Never => false,
+            Self::Never | Self::Refused => false,
             Self::IfSeveral => statements.len() > 1,
             Self::IfSeveralUnlessIndexed => {
                 let clauses = || statements.iter().flat_map(|statement| statement.parsed.iter().flatten());
@@ -199,7 +210,7 @@ fn phased(entry: &Entry, order: fn(&str) -> Vec<Part>) -> Run {
     let name = entry.name.strip_prefix('V').unwrap_or(&entry.name);
     let digits = name.bytes().take_while(u8::is_ascii_digit).count();
     let version = (digits > 0).then(|| name[..digits].to_string());
-    Run { version, order: Some(order(&entry.name)), parts: None, transaction: Transaction::Never }
+    Run { version, order: Some(order(&entry.name)), parts: None, transaction: Transaction::Refused }
 }
 
 /// The lines of a text with their ends, each with its offset.

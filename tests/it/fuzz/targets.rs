@@ -6,8 +6,8 @@ use std::path::{Component, Path};
 
 use lockkeeper::history::layout::{self, Choice, Layout};
 use lockkeeper::history::{History, Migration};
-use lockkeeper::lint::lint;
-use lockkeeper::report;
+use lockkeeper::lint::{Given, lint};
+use lockkeeper::report::{self, Report};
 use lockkeeper::settings::Settings;
 use lockkeeper::sql::{self, Clause, Dialect, Statement, line_column};
 
@@ -145,16 +145,18 @@ fn history(text: &str) {
 
 /// Judges and prints in every format.
 fn report(history: &History) {
-    let outcome = lint(history, &Settings::default()).expect("no settings, no error");
+    let settings = Settings::default();
+    let outcome = lint(history, &settings, Given::default()).expect("no settings, no error");
+    let report = Report { history, settings: &settings, outcome: &outcome };
     for finding in &outcome.findings {
         let mut migrations = history.migrations.iter().filter(|migration| migration.path == finding.path);
         assert!(migrations.all(|migration| migration.text.get(finding.range.clone()).is_some()), "{finding:?}");
         assert!(!finding.message.is_empty() && !finding.help.is_empty(), "{finding:?}");
     }
     for color in [false, true] {
-        assert!(report::text::lint(history, &outcome, color).ends_with('\n'));
+        assert!(report::text::lint(&report, color).ends_with('\n'));
     }
-    let json = report::json::lint(history, &outcome);
+    let json = report::json::lint(&report);
     for line in json.lines() {
         let object: serde_json::Value = serde_json::from_str(line).expect("each line is JSON");
         assert!(
@@ -183,7 +185,7 @@ fn directory(text: &str) {
         let (name, text) = file.split_once('\n').unwrap_or((file, ""));
         write(&root, name, text);
     }
-    match layout::read(&[root], Choice { dialect, layout, run_python: false }) {
+    match layout::read(&[root], Choice { dialect, layout, ..Choice::default() }) {
         Ok(history) => report(&history),
         Err(error) => assert!(!error.message.is_empty()),
     }
