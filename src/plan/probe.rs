@@ -91,7 +91,7 @@ fn after(change: &Change) -> After {
         Change::CreateTable { table, if_not_exists, .. } => After::Expect(vec![table_is(table, true)], *if_not_exists),
         Change::DropTable { table, if_exists, .. } => After::Expect(vec![table_is(table, false)], *if_exists),
         Change::RenameTable { table, to } => After::Expect(vec![table_is(to, true), table_is(table, false)], false),
-        Change::AddColumn { table, column, if_not_exists } => {
+        Change::AddColumn { table, column, if_not_exists, .. } => {
             After::Expect(vec![column_is(table, &column.name, true)], *if_not_exists)
         }
         Change::DropColumn { table, column, if_exists, .. } => {

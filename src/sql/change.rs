@@ -22,6 +22,8 @@ pub enum Change {
         columns_from: Vec<ColumnsFrom>,
         /// It has partitions of its own.
         partitioned: bool,
+        /// MySQL's, in their order: the name in upper case, the value in lower case.
+        options: Vec<(String, String)>,
         temporary: bool,
         if_not_exists: bool,
     },
@@ -38,6 +40,8 @@ pub enum Change {
     AlterTable {
         table: Name,
         action: String,
+        /// What MySQL's option is set to, in lower case.
+        value: Option<String>,
     },
     /// MySQL's `ALGORITHM` and `LOCK`, both in upper case: how the other clauses of the statement are carried out.
     AlterMode {
@@ -72,6 +76,8 @@ pub enum Change {
         table: Name,
         column: Column,
         if_not_exists: bool,
+        /// MySQL's FIRST or AFTER.
+        positioned: bool,
     },
     DropColumn {
         table: Name,
@@ -93,6 +99,10 @@ pub enum Change {
         collation: Option<String>,
         /// PostgreSQL's USING, as source text.
         using: Option<String>,
+        /// What else MODIFY or CHANGE says of the column, as source text: COMMENT, CHARACTER SET.
+        attributes: Vec<String>,
+        /// MySQL's FIRST or AFTER.
+        positioned: bool,
     },
     SetNotNull {
         table: Name,

@@ -49,6 +49,7 @@ fn terse(change: &Change) -> String {
         "temporary",
         "cascade",
         "partitioned",
+        "positioned",
         "materialized",
         "query",
         "local",
@@ -58,7 +59,7 @@ fn terse(change: &Change) -> String {
     ]) {
         text = text.replace(&format!(", {flag}: false"), "").replace(&format!("{flag}: true"), flag);
     }
-    for list in ["columns", "constraints", "indexes", "filter", "attributes", "columns_from", "reads"] {
+    for list in ["columns", "constraints", "indexes", "filter", "attributes", "columns_from", "reads", "options"] {
         text = text.replace(&format!(", {list}: []"), "");
     }
     while let Some(at) = text.find("Name { name: ") {
@@ -113,7 +114,7 @@ fn each_action_is_a_clause_of_its_own() {
             ),
             (
                 "CHANGE a b DECIMAL(10, 2) UNSIGNED NOT NULL DEFAULT '0' AFTER z",
-                r#"ChangeType { table: Orders, column: "b", to: "decimal(10,2) unsigned" }"#,
+                r#"ChangeType { table: Orders, column: "b", to: "decimal(10,2) unsigned", positioned }"#,
             ),
             (
                 "CHANGE a b DECIMAL(10, 2) UNSIGNED NOT NULL DEFAULT '0' AFTER z",

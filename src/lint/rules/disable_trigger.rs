@@ -3,7 +3,7 @@ use crate::sql::Change;
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
-    let Change::AlterTable { table, action } = change else { return None };
+    let Change::AlterTable { table, action, .. } = change else { return None };
     let which = action.strip_prefix("DISABLE TRIGGER")?.trim();
     if before.is_new(table) || is_switched_on_again(look) {
         return None;

@@ -4,7 +4,7 @@ use crate::sql::{Change, ConstraintKind};
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let table = match change {
-        Change::AlterTable { table, action } if action == "REPLICA IDENTITY NOTHING" => table,
+        Change::AlterTable { table, action, .. } if action == "REPLICA IDENTITY NOTHING" => table,
         Change::DropConstraint { table, name, .. } => {
             let known = before.table(table).and_then(|known| known.constraints.get(name));
             let is_key = known.map(|known| matches!(known.kind, ConstraintKind::PrimaryKey { .. }));

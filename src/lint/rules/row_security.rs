@@ -4,7 +4,7 @@ use crate::sql::{Change, Object};
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let (table, what) = match change {
-        Change::AlterTable { table, action }
+        Change::AlterTable { table, action, .. }
             if action.starts_with("ENABLE ROW LEVEL") || action.starts_with("FORCE ROW") =>
         {
             (table, "row-level security is switched on")

@@ -103,6 +103,7 @@ impl Catalog {
             indexes,
             columns_from,
             partitioned,
+            options,
             temporary,
             if_not_exists,
         } = change
@@ -121,6 +122,7 @@ impl Catalog {
         }
         let mut table = Table::new(name.clone(), Kind::Table, self.at.clone());
         table.partitioned = *partitioned;
+        table.options = options.iter().cloned().collect();
         // Only PostgreSQL has tables without columns; elsewhere they come from what is not told, such as a module.
         table.columns_known = !columns.is_empty() || !columns_from.is_empty() || self.dialect == Dialect::Postgres;
         for from in columns_from {
@@ -178,6 +180,7 @@ impl Catalog {
             self.add_column(key, table, &column.part);
         }
         if self.dialect == Dialect::Mysql {
+            table.options.clone_from(&source.options);
             for index in source.indexes.values() {
                 self.add_index(key, table, index.part.clone());
             }

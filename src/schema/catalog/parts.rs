@@ -42,6 +42,15 @@ impl Catalog {
             Change::AlterTable { action, .. } if action.ends_with("ROW LEVEL SECURITY") => {
                 table.row_security = !action.starts_with("DISABLE");
             }
+            Change::AlterTable { action, value: Some(value), .. } => {
+                table.options.insert(action.replace("CONVERT TO ", ""), value.clone());
+            }
+            Change::AlterTable { action, .. } if action == "ADD SYSTEM VERSIONING" => {
+                table.options.insert("SYSTEM VERSIONING".into(), String::new());
+            }
+            Change::AlterTable { action, .. } if action == "DROP SYSTEM VERSIONING" => {
+                table.options.remove("SYSTEM VERSIONING");
+            }
             // What the other table gives it is not told.
             Change::AlterTable { action, .. } if ["INHERIT", "OF"].contains(&action.as_str()) => {
                 (table.columns_known, table.parts_known) = (false, false);
@@ -64,9 +73,10 @@ impl Catalog {
         let Some(known) = table.columns.get_mut(&self.fold(column)) else { return };
         let known = &mut known.part;
         match change {
-            Change::ChangeType { to, collation, .. } => {
+            Change::ChangeType { to, collation, attributes, .. } => {
                 known.data_type.clone_from(to);
                 known.collation.clone_from(collation);
+                known.attributes.clone_from(attributes);
                 if let Some(data_type) = self.data_type_key(to) {
                     self.users.entry(data_type).or_default().insert(key.clone());
                 }

@@ -276,7 +276,8 @@ impl Rebuild {
 fn added(table: &Name, column: &Column) -> Vec<Change> {
     let filled = column.default.is_some() || column.generated.is_some() || column.identity || column.primary_key;
     let nullable = Column { not_null: false, ..column.clone() };
-    let mut changes = vec![Change::AddColumn { table: table.clone(), column: nullable, if_not_exists: false }];
+    let mut changes =
+        vec![Change::AddColumn { table: table.clone(), column: nullable, if_not_exists: false, positioned: false }];
     if column.not_null && !filled {
         changes.push(Change::SetNotNull { table: table.clone(), column: column.name.clone() });
     }
@@ -290,7 +291,15 @@ fn column_differences(catalog: &Catalog, old: &Table, before: &Column, after: &C
     if !before.data_type.eq_ignore_ascii_case(&after.data_type) {
         let to = after.data_type.clone();
         let collation = after.collation.clone();
-        changes.push(Change::ChangeType { table: table(), column: column(), to, collation, using: None });
+        changes.push(Change::ChangeType {
+            table: table(),
+            column: column(),
+            to,
+            collation,
+            using: None,
+            attributes: Vec::new(),
+            positioned: false,
+        });
     }
     // A key is NOT NULL without saying so, or, in SQLite, says so without being it.
     let was_key = old.primary_key().iter().any(|name| catalog.same(name, &before.name));

@@ -68,6 +68,8 @@ pub struct Table {
     /// It has partitions of its own, and their folded names.
     pub partitioned: bool,
     pub partition_of: Option<Name>,
+    /// MySQL's table options, names in upper case and values in lower case: `ROW_FORMAT` is `compressed`.
+    pub options: BTreeMap<String, String>,
     /// The tables that it inherits from.
     pub inherits: Vec<Name>,
     /// The tables and views that a view's query names.
@@ -97,6 +99,7 @@ impl Table {
             row_security: false,
             partitioned: false,
             partition_of: None,
+            options: BTreeMap::new(),
             inherits: Vec::new(),
             reads: Vec::new(),
             rows: None,

@@ -33,7 +33,7 @@ pub(super) fn effect(change: &Change, before: &Catalog) -> Option<Effect> {
             _ => in_place(table).scanning(true),
         },
         Change::AlterColumn { table, column, action } => alter_column(table, column, action, before),
-        Change::AlterTable { table, action } => alter_table(table, action)?,
+        Change::AlterTable { table, action, .. } => alter_table(table, action)?,
         // It says how the rest of the statement is carried out.
         Change::AlterMode { .. } => Effect::none(),
         Change::CreateIndex { table, .. } => in_place(table).scanning(true),

@@ -59,6 +59,7 @@ fn a_name_is_found_along_the_search_path() {
         indexes: Vec::new(),
         columns_from: Vec::new(),
         partitioned: false,
+        options: Vec::new(),
         temporary: false,
         if_not_exists: false,
     };

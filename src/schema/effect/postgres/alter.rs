@@ -34,7 +34,7 @@ pub(super) fn effect(change: &Change, before: &Catalog, majors: Majors) -> Optio
             ShareUpdateExclusive.on(table).scanning(known.is_none_or(|known| known.not_valid))
         }
         Change::AlterColumn { table, column, action } => alter_column(table, column, action, before),
-        Change::AlterTable { table, action } => alter_table(table, action, before),
+        Change::AlterTable { table, action, .. } => alter_table(table, action, before),
         Change::AttachPartition { table, partition } => {
             let targets = before.table(table).into_iter().flat_map(Table::references);
             ShareUpdateExclusive
@@ -171,7 +171,7 @@ fn alter_table(table: &Name, action: &str, before: &Catalog) -> Effect {
 }
 
 fn change_type(change: &Change, before: &Catalog) -> Option<Effect> {
-    let Change::ChangeType { table, column, to, collation, using } = change else { return None };
+    let Change::ChangeType { table, column, to, collation, using, .. } = change else { return None };
     // A foreign key over the column is dropped and made anew, which locks the other table.
     let targets = relatives::targets_of(before, table, |columns| columns.contains(column));
     let is_key = |known: &Constraint| match &known.kind {

@@ -56,6 +56,7 @@ fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option
             table,
             column: table::added_column(source, it)?,
             if_not_exists: it.if_not_exists().is_some(),
+            positioned: false,
         },
         AlterTableAction::DropColumn(it) => Change::DropColumn {
             table,
@@ -105,12 +106,12 @@ fn lower(source: &Source<'_>, table: &Name, action: &AlterTableAction) -> Option
         AlterTableAction::DetachPartition(it) => {
             let option = source.tokens(it.syntax()).last()?;
             if option.is_word(source.file, "finalize") {
-                return Some(Change::AlterTable { table, action: "DETACH PARTITION FINALIZE".into() });
+                return Some(Change::AlterTable { table, action: "DETACH PARTITION FINALIZE".into(), value: None });
             }
             let concurrently = option.is_word(source.file, "concurrently");
             Change::DetachPartition { table, partition: source.name(it.table_name_ref()?.syntax()), concurrently }
         }
-        _ => Change::AlterTable { table, action: words() },
+        _ => Change::AlterTable { table, action: words(), value: None },
     })
 }
 
@@ -122,6 +123,8 @@ fn alter_column(source: &Source<'_>, table: Name, column: String, option: &Alter
             to: table::type_text(source, &it.ty()?),
             collation: it.collate().and_then(|it| it.collation_ref()).map(|it| source.text(it.syntax())),
             using: it.using_expr().and_then(|it| it.expr()).map(|it| source.text(it.syntax())),
+            attributes: Vec::new(),
+            positioned: false,
         },
         AlterColumnOption::SetNotNull(_) => Change::SetNotNull { table, column },
         AlterColumnOption::DropNotNull(_) => Change::DropNotNull { table, column },

@@ -25,6 +25,7 @@ pub(super) fn create(source: &Source<'_>, it: &ast::CreateTable) -> Option<Chang
         indexes: Vec::new(),
         columns_from,
         partitioned: it.partition_by().is_some(),
+        options: Vec::new(),
         temporary: is_temporary(it.persistence()),
         if_not_exists: it.if_not_exists().is_some(),
     })
@@ -44,6 +45,7 @@ pub(super) fn create_foreign(source: &Source<'_>, it: &ast::CreateForeignTable) 
         indexes: Vec::new(),
         columns_from,
         partitioned: false,
+        options: Vec::new(),
         temporary: false,
         if_not_exists: it.if_not_exists().is_some(),
     })
@@ -94,6 +96,7 @@ pub(super) fn create_as(source: &Source<'_>, it: &ast::CreateTableAs) -> Option<
         indexes: Vec::new(),
         columns_from: vec![ColumnsFrom::Query],
         partitioned: false,
+        options: Vec::new(),
         temporary: is_temporary(it.persistence()),
         if_not_exists: it.if_not_exists().is_some(),
     })
@@ -109,6 +112,7 @@ pub(super) fn select_into(source: &Source<'_>, it: &ast::SelectInto) -> Option<C
         indexes: Vec::new(),
         columns_from: vec![ColumnsFrom::Query],
         partitioned: false,
+        options: Vec::new(),
         temporary,
         if_not_exists: false,
     })

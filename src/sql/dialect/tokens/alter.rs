@@ -107,7 +107,7 @@ fn action<'a>(statement: &mut Statement<'a>, table: &Name) -> Result<Said<'a>, U
 
 /// An action on the whole table.
 fn act(table: &Name, action: impl Into<String>) -> Change {
-    Change::AlterTable { table: table.clone(), action: action.into() }
+    Change::AlterTable { table: table.clone(), action: action.into(), value: None }
 }
 
 /// What MySQL does to partitions: the rest of its statement belongs to it, commas and all.
@@ -166,10 +166,8 @@ fn add<'a>(statement: &Statement<'a>, table: &Name, cursor: &mut Cursor<'a>) -> 
     let if_not_exists = mysql && cursor.eat("IF NOT EXISTS");
     if !mysql || !cursor.at("(") {
         let column = column(statement, cursor)?;
-        if mysql {
-            position(cursor)?;
-        }
-        return Ok(vec![(&[], Change::AddColumn { table: table.clone(), column, if_not_exists })]);
+        let positioned = mysql && position(cursor)?;
+        return Ok(vec![(&[], Change::AddColumn { table: table.clone(), column, if_not_exists, positioned })]);
     }
     // `ADD COLUMN (a INT, KEY (a))`.
     let group = cursor.need_group()?;
@@ -180,7 +178,7 @@ fn add<'a>(statement: &Statement<'a>, table: &Name, cursor: &mut Cursor<'a>) -> 
             add_key(statement, table, &mut item)?
         } else {
             let column = column(statement, &mut item)?;
-            Change::AddColumn { table: table.clone(), column, if_not_exists }
+            Change::AddColumn { table: table.clone(), column, if_not_exists, positioned: false }
         };
         item.need_end()?;
         said.push((tokens, change));
@@ -319,18 +317,18 @@ fn whole_table(table: &Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> 
         return Ok(act(table, words));
     }
     if cursor.eat("CONVERT TO") {
-        let action = if cursor.eat("CHARACTER SET") || cursor.eat("CHARSET") || cursor.eat("CHAR SET") {
+        let mut words = "CONVERT TO";
+        let mut value = None;
+        if cursor.eat("CHARACTER SET") || cursor.eat("CHARSET") || cursor.eat("CHAR SET") {
             cursor.eat("=");
-            cursor.bump();
-            "CONVERT TO CHARACTER SET"
-        } else {
-            "CONVERT TO"
-        };
+            words = "CONVERT TO CHARACTER SET";
+            value = Some(option::value(cursor));
+        }
         if cursor.eat("COLLATE") {
             cursor.eat("=");
             cursor.bump();
         }
-        return Ok(act(table, action));
+        return Ok(Change::AlterTable { table: table.clone(), action: words.into(), value });
     }
     if cursor.eat("ORDER BY") {
         loop {
@@ -344,7 +342,7 @@ fn whole_table(table: &Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> 
         }
     }
     match option::table_option(cursor) {
-        Some(words) => Ok(act(table, words)),
+        Some((action, value)) => Ok(Change::AlterTable { table: table.clone(), action, value: Some(value) }),
         None => Err(cursor.expected("an action")),
     }
 }

@@ -98,10 +98,8 @@ fn attribute(statement: &Statement<'_>, cursor: &mut Cursor<'_>, column: &mut Co
         reference_options(cursor);
     } else if cursor.eat("CHECK") {
         statement.expression(cursor.need_group()?)?;
-        column.check = true;
-        if !cursor.eat("NOT ENFORCED") {
-            cursor.eat("ENFORCED");
-        }
+        column.check = !cursor.eat("NOT ENFORCED");
+        cursor.eat("ENFORCED");
     } else if cursor.eat("GENERATED ALWAYS AS ROW START") || cursor.eat("GENERATED ALWAYS AS ROW END") {
         // MariaDB's system versioning fills them.
         column.generated = Some(Generated::Stored);
@@ -150,14 +148,13 @@ fn plain_attribute(dialect: Dialect, cursor: &mut Cursor<'_>) -> bool {
     alone.iter().chain(&versioning).any(|words| cursor.eat(words))
 }
 
-/// Where the column goes: MySQL's `FIRST` and `AFTER other`.
-pub(super) fn position(cursor: &mut Cursor<'_>) -> Result<(), Unread> {
+/// Takes MySQL's `FIRST` or `AFTER other`; false where there is neither.
+pub(super) fn position(cursor: &mut Cursor<'_>) -> Result<bool, Unread> {
     if cursor.eat("AFTER") {
         cursor.need_identifier("a column")?;
-    } else {
-        cursor.eat("FIRST");
+        return Ok(true);
     }
-    Ok(())
+    Ok(cursor.eat("FIRST"))
 }
 
 /// A default is a literal with its sign, a call, or parentheses.

@@ -120,6 +120,7 @@ fn table(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
     let mut columns_from = Vec::new();
     let mut listed = Listed::default();
     let mut partitioned = false;
+    let mut options = Vec::new();
     if statement.mysql() && (statement.cursor.eat("LIKE") || statement.cursor.at("( LIKE")) {
         let mut cursor = match statement.cursor.group() {
             Some(inner) => statement.cursor.within(&inner[1..]),
@@ -135,7 +136,7 @@ fn table(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
         {
             return Err(statement.cursor.expected("columns"));
         }
-        partitioned = table_options(&mut statement)?;
+        (options, partitioned) = table_options(&mut statement)?;
         if selects(&mut statement)? {
             columns_from.push(ColumnsFrom::Query);
         }
@@ -153,6 +154,7 @@ fn table(mut statement: Statement<'_>, modifiers: &Modifiers) -> Result<Vec<Clau
         indexes,
         columns_from,
         partitioned,
+        options,
         temporary: modifiers.temporary,
         if_not_exists,
     }));
@@ -181,26 +183,31 @@ fn list(statement: &mut Statement<'_>) -> Result<Listed, Unread> {
     Ok(listed)
 }
 
-/// What stands behind the list; whether it says PARTITION BY.
-fn table_options(statement: &mut Statement<'_>) -> Result<bool, Unread> {
+/// What stands behind the list: the options, and whether it says PARTITION BY.
+fn table_options(statement: &mut Statement<'_>) -> Result<(Vec<(String, String)>, bool), Unread> {
+    let mut options = Vec::new();
     let cursor = &mut statement.cursor;
     if statement.dialect == Dialect::Sqlite {
         while cursor.eat("STRICT") || cursor.eat("WITHOUT ROWID") {
             cursor.eat(",");
         }
-        return Ok(false);
+        return Ok((options, false));
     }
-    while option::table_option(cursor).is_some()
-        || cursor.eat("WITH SYSTEM VERSIONING")
-        || cursor.eat("START TRANSACTION")
-    {
+    loop {
+        if let Some(option) = option::table_option(cursor) {
+            options.push(option);
+        } else if cursor.eat("WITH SYSTEM VERSIONING") {
+            options.push(("SYSTEM VERSIONING".into(), String::new()));
+        } else if !cursor.eat("START TRANSACTION") {
+            break;
+        }
         cursor.eat(",");
     }
     let partitioned = cursor.eat("PARTITION BY");
     if partitioned {
         cursor.until(&["AS", "SELECT", "IGNORE", "REPLACE"]);
     }
-    Ok(partitioned)
+    Ok((options, partitioned))
 }
 
 /// Takes the query whose result the table gets; false where there is none.
@@ -238,6 +245,7 @@ fn virtual_table(mut statement: Statement<'_>) -> Result<Vec<Clause>, Unread> {
         indexes: Vec::new(),
         columns_from: vec![ColumnsFrom::Query],
         partitioned: false,
+        options: Vec::new(),
         temporary: false,
         if_not_exists,
     })

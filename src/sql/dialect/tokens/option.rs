@@ -2,7 +2,7 @@
 
 use super::Statement;
 use crate::sql::change::{Change, Name};
-use crate::sql::dialect::cursor::Cursor;
+use crate::sql::dialect::cursor::{Cursor, unquote};
 use crate::sql::lexer::Kind;
 use crate::sql::statement::Clause;
 
@@ -36,8 +36,8 @@ pub(super) fn modes(statement: &mut Statement<'_>, table: &Name) -> Vec<Clause> 
     }
 }
 
-/// Takes one table option with its value; its words, or `None` where there is none.
-pub(super) fn table_option(cursor: &mut Cursor<'_>) -> Option<String> {
+/// Takes one table option: its words and its value, or `None` where there is none.
+pub(super) fn table_option(cursor: &mut Cursor<'_>) -> Option<(String, String)> {
     let known = VALUED.iter().find(|words| cursor.eat(words));
     let words = match known {
         Some(words) => (*words).to_string(),
@@ -53,8 +53,14 @@ pub(super) fn table_option(cursor: &mut Cursor<'_>) -> Option<String> {
         }
     };
     cursor.eat("=");
+    Some((words.replace("CHARSET", "CHARACTER SET"), value(cursor)))
+}
+
+/// Takes a value: a word, a string without its quotes, or a whole group.
+pub(super) fn value(cursor: &mut Cursor<'_>) -> String {
+    let text = cursor.tokens.first().map(|token| unquote(token.text(cursor.source))).unwrap_or_default();
     cursor.skip();
-    Some(words.replace("CHARSET", "CHARACTER SET"))
+    text.trim_matches('\'').to_ascii_lowercase()
 }
 
 /// Options whose `=` may be missing; the longer ones first.

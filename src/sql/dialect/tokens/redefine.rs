@@ -16,18 +16,18 @@ pub(super) fn column(statement: &Statement<'_>, table: &Name, cursor: &mut Curso
     cursor.eat("IF EXISTS");
     let old = if change { Some(cursor.need_identifier("a column")?) } else { None };
     let column = definition(statement, cursor)?;
-    position(cursor)?;
+    let positioned = position(cursor)?;
     let mut changes = Vec::new();
     if let Some(old) = old
         && old != column.name
     {
         changes.push(Change::RenameColumn { table: table.clone(), column: old, to: column.name.clone() });
     }
-    changes.extend(as_changes(table, column));
+    changes.extend(as_changes(table, column, positioned));
     Ok(changes)
 }
 
-fn as_changes(table: &Name, column: Column) -> Vec<Change> {
+fn as_changes(table: &Name, column: Column, positioned: bool) -> Vec<Change> {
     let table = || table.clone();
     let name = || column.name.clone();
     let mut changes = vec![
@@ -37,6 +37,8 @@ fn as_changes(table: &Name, column: Column) -> Vec<Change> {
             to: column.data_type.clone(),
             collation: column.collation.clone(),
             using: None,
+            attributes: column.attributes.clone(),
+            positioned,
         },
         match column.not_null || column.primary_key || column.identity {
             true => Change::SetNotNull { table: table(), column: name() },
