@@ -17,7 +17,7 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
                 missing.map_or("has other columns".into(), |name| format!("has no column `{name}` like this one"));
             (format!("the table `{table}`, which {column}"), "change it with ALTER TABLE")
         }
-        Change::AddColumn { table, column, if_not_exists: true } => {
+        Change::AddColumn { table, column, if_not_exists: true, .. } => {
             let old = before.column(table, &column.name).filter(|old| !is_same(column, old))?;
             (
                 format!("the column `{table}.{}` of type {}", column.name, old.data_type),
