@@ -222,7 +222,7 @@ impl Judge<'_, '_> {
                         let effect = effect(&clause.change, catalog, self.engine);
                         let locks_only_small = self.selection.locks_only_small(effect.as_ref(), catalog);
                         let rebuilt = catalog.rebuilt(clause);
-                        for clause in rebuilt.iter().flatten().chain([clause]) {
+                        for clause in rebuilt.as_deref().unwrap_or(std::slice::from_ref(clause)) {
                             let look = Look {
                                 change: &clause.change,
                                 text: migration.text.get(clause.range.clone()).unwrap_or_default(),
@@ -232,6 +232,7 @@ impl Judge<'_, '_> {
                                 held: held.locks(),
                                 whole: &whole,
                                 own: &own,
+                                batched: clause.batched,
                                 restated: unjudged::is_restated(clause, clauses, catalog),
                                 comes_back: dropped(&clause.change)
                                     .is_some_and(|name| made.contains(&name.to_lowercase())),

@@ -17,7 +17,7 @@ pub use change::{
     Assignment, Beside, Change, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated,
     Index, Name, Object, Query,
 };
-pub use dialect::Dialect;
+pub use dialect::{Dialect, conditions};
 pub use engine::{Engine, Flavour};
 pub use repeat::{Unrepeatable, unrepeatable};
 pub use split::comments;

@@ -22,6 +22,8 @@ pub struct Look<'a> {
     pub effect: Option<&'a Effect>,
     /// The locks that the transaction holds already.
     pub held: &'a [Lock],
+    /// It stands in a loop that commits at every turn.
+    pub batched: bool,
     /// All changes of the migration, before and after this one.
     pub whole: &'a Whole<'a>,
     /// Where those of its own statement stand among them.
@@ -137,8 +139,6 @@ rules! {
     "nested-transaction" => nested_transaction,
     "new-enum-label" => new_enum_label,
     "partition-blocking" => partition_blocking,
-    "rebuild-breaks-references" => rebuild_breaks_references,
-    "rebuild-loses-data" => rebuild_loses_data,
     "redundant-index" => redundant_index,
     "reindex-blocking" => reindex_blocking,
     "rename-column" => rename_column,

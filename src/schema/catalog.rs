@@ -14,10 +14,10 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sql::{Change, Clause, Column, ConstraintKind, Dialect, Index, Name};
+use crate::sql::{Change, Clause, Column, ConstraintKind, Dialect, Index, Name, conditions};
 
 pub use object::{DataType, DataTypeKind, Sequence};
-pub use rebuild::{Loss, Rebuild};
+pub use rebuild::Rebuild;
 pub use session::{Session, Transaction};
 pub(crate) use table::mentions;
 pub use table::{Birth, Born, Kind, Table};
@@ -233,14 +233,9 @@ impl Catalog {
     /// old table away. `None` also where the rows are not copied or the history does not tell of all columns.
     pub fn rebuilt(&self, clause: &Clause) -> Option<Vec<Clause>> {
         let (Change::DropTable { table, .. } | Change::RenameTable { table, .. }) = &clause.change else { return None };
-        let changes = self.differences(table)?;
-        Some(changes.into_iter().map(|change| Clause { change, ..clause.clone() }).collect())
-    }
-
-    /// What a table's rebuild changes about it.
-    pub fn differences(&self, table: &Name) -> Option<Vec<Change>> {
         let old = self.table(table).filter(|_| !self.is_new(table))?;
-        self.rebuild(table)?.differences(self, old)
+        let changes = self.rebuild(table)?.differences(self, old)?;
+        Some(changes.into_iter().map(|change| Clause { change, ..clause.clone() }).collect())
     }
 
     /// No two rows have the same value in this column. Of a table that the history never told of, `id` is taken
@@ -256,14 +251,18 @@ impl Catalog {
             })
     }
 
-    /// A NOT NULL, or a validated `CHECK (column IS NOT NULL)`: no row holds NULL, and none can be written.
+    /// A NOT NULL, or a validated CHECK that demands `column IS NOT NULL`, alone or joined to other conditions by AND: no
+    /// row holds NULL, and none can be written.
     pub fn proves_not_null(&self, table: &Name, column: &str) -> bool {
         let Some(known) = self.table(table) else { return false };
         let wanted = [format!("{column}isnotnull"), format!("not{column}isnull")];
         let proved = known.constraints.values().any(|constraint| match &constraint.kind {
             ConstraintKind::Check { expression } if !constraint.not_valid => {
-                let bare: String = expression.chars().filter(|c| !c.is_whitespace() && !"()\"`".contains(*c)).collect();
-                wanted.iter().any(|wanted| bare.eq_ignore_ascii_case(wanted))
+                conditions(expression, self.dialect).iter().any(|condition| {
+                    let bare: String =
+                        condition.chars().filter(|c| !c.is_whitespace() && !"()\"`".contains(*c)).collect();
+                    wanted.iter().any(|wanted| bare.eq_ignore_ascii_case(wanted))
+                })
             }
             ConstraintKind::NotNull { column: named } if !constraint.not_valid => self.same(named, column),
             ConstraintKind::PrimaryKey { columns } => columns.iter().any(|named| self.same(named, column)),

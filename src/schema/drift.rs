@@ -217,7 +217,8 @@ fn all_indexes(table: &Table) -> IndexMap<String, Born<Index>> {
     for (name, constraint) in &table.constraints {
         if let ConstraintKind::Unique { columns } = &constraint.kind {
             let columns = columns.clone();
-            let index = Index { name: None, columns, unique: true, method: None, predicate: None, plain: true };
+            let index =
+                Index { name: None, columns, unique: true, method: None, predicate: None, plain: true, only: false };
             all.insert(name.clone(), Born { part: index, at: constraint.at.clone() });
         }
     }

@@ -16,6 +16,7 @@ mod sqlparser;
 mod tokens;
 
 pub(super) use cursor::unquote;
+pub use filter::conditions;
 
 /// Whose SQL it is. MariaDB is spoken to as MySQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

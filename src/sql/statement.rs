@@ -23,12 +23,14 @@ pub struct Clause {
     /// It stands in the body of a DO or of a function that the statement calls: a condition there may keep it from
     /// running, a loop may repeat it.
     pub in_body: bool,
+    /// It stands in a loop that commits at every turn.
+    pub batched: bool,
 }
 
 impl Clause {
     /// A clause of the statement itself.
     pub fn new(range: Range<usize>, change: Change) -> Self {
-        Self { range, change, in_body: false }
+        Self { range, change, in_body: false, batched: false }
     }
 }
 

@@ -23,6 +23,7 @@ mod recipes;
 mod rights;
 mod rules;
 mod run;
+mod safe;
 mod selection;
 mod servers;
 mod since;

@@ -42,7 +42,7 @@ fn terse(change: &Change) -> String {
     ] {
         text = text.replace(&format!(", {field}: None"), "").replace(&format!(" {field}: None,"), "");
     }
-    let flags = ["if_exists", "if_not_exists", "concurrently", "not_null", "primary_key", "unique", "check", "partial"];
+    let flags = ["if_exists", "if_not_exists", "concurrently", "not_null", "primary_key", "unique", "check"];
     for flag in flags.iter().chain(&[
         "identity",
         "not_valid",
@@ -55,6 +55,7 @@ fn terse(change: &Change) -> String {
         "local",
         "or_replace",
         "limited",
+        "only",
         "plain",
     ]) {
         text = text.replace(&format!(", {flag}: false"), "").replace(&format!("{flag}: true"), flag);

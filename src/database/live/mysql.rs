@@ -93,6 +93,7 @@ async fn indexes<S: Session>(session: &mut S, tables: &mut Tables) -> Result<(),
             columns,
             unique: yes(&row, 2),
             plain: yes(&row, 5) && method == "btree",
+            only: false,
             method: Some(method).filter(|method| method != "btree"),
             predicate: None,
         };

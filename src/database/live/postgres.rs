@@ -233,6 +233,7 @@ async fn indexes<S: Session>(session: &mut S, tables: &mut Tables, locked: &Lock
             unique: yes(&row, 3),
             method: optional(&row, 6).filter(|method| method != "btree"),
             plain: yes(&row, 8),
+            only: false,
             predicate,
         };
         if !yes(&row, 4) {

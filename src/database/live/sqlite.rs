@@ -95,6 +95,7 @@ async fn keys<S: Session>(session: &mut S, tables: &mut Tables) -> Result<(), Da
         let index = Index {
             name: Some(name.clone()),
             plain: !partial && !columns.iter().any(|column| column == "(expression)"),
+            only: false,
             columns,
             unique: yes(&row, 2),
             method: None,

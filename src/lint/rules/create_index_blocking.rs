@@ -2,9 +2,12 @@ use super::{Hit, Look};
 use crate::sql::{Change, ConstraintKind};
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
-    let Look { change, before, .. } = *look;
+    let Look { change, before, effect, .. } = *look;
     const BUILT: &str = "gets an index built while nobody can read or write it";
     let one;
+    if matches!(change, Change::CreateIndex { .. }) && !effect?.scans.is_possible() {
+        return None;
+    }
     let (table, index, columns, unique) = match change {
         Change::CreateIndex { table, index, concurrently: false, .. } => {
             (table, index.name.as_deref(), index.columns.as_slice(), index.unique)

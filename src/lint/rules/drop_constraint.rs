@@ -1,6 +1,6 @@
 use super::{Hit, Look};
 use crate::schema::catalog::mentions;
-use crate::sql::{Change, Constraint, ConstraintKind, Name};
+use crate::sql::{Change, Constraint, ConstraintKind, Name, conditions};
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
@@ -43,17 +43,25 @@ fn leaves_no_gap(look: &Look<'_>, table: &Name, name: &str, constraint: Option<&
         Some(ConstraintKind::Check { expression }) => mentions(expression, column),
         _ => false,
     };
-    let is_proof = matches!(constraint.map(|constraint| &constraint.kind),
-        Some(ConstraintKind::Check { expression }) if says_not_null(expression));
-    let is_proof_of = |column: &str| is_proof && names(column);
-    let is_done = before
-        .table(table)
-        .is_some_and(|known| known.columns.values().any(|column| column.not_null && is_proof_of(&column.name)));
-    is_done
+    let becomes_not_null = |column: &String| {
+        before.column(table, column).is_some_and(|known| known.not_null)
+            || look
+                .throughout(table)
+                .any(|other| matches!(other, Change::SetNotNull { column: of, .. } if before.same(of, column)))
+    };
+    let has_served = match constraint.map(|constraint| &constraint.kind) {
+        Some(ConstraintKind::Check { expression }) => {
+            let conditions = conditions(expression, before.dialect());
+            conditions
+                .iter()
+                .all(|condition| not_null_column(condition).is_some_and(|column| becomes_not_null(&column)))
+        }
+        _ => false,
+    };
+    has_served
         || look.whole.of(table, 0..usize::MAX).any(|other| match other {
             Change::DropTable { table: gone, .. } => before.is_same_table(gone, table),
             Change::DropColumn { table: on, column, .. } => before.is_same_table(on, table) && names(column),
-            Change::SetNotNull { table: on, column } => before.is_same_table(on, table) && is_proof_of(column),
             Change::AddConstraint { table: on, constraint: new } => {
                 let is_same = new.name.as_deref() == Some(name) || constraint.is_some_and(|old| old.kind == new.kind);
                 before.is_same_table(on, table) && is_same
@@ -62,10 +70,10 @@ fn leaves_no_gap(look: &Look<'_>, table: &Name, name: &str, constraint: Option<&
         })
 }
 
-/// `column IS NOT NULL`, and nothing else.
-fn says_not_null(expression: &str) -> bool {
+/// The column of `column IS NOT NULL`.
+fn not_null_column(condition: &str) -> Option<String> {
     let words: Vec<_> =
-        expression.split(|c: char| c.is_whitespace() || "()".contains(c)).filter(|it| !it.is_empty()).collect();
-    matches!(words.as_slice(), [_, is, not, null]
-        if is.eq_ignore_ascii_case("is") && not.eq_ignore_ascii_case("not") && null.eq_ignore_ascii_case("null"))
+        condition.split(|c: char| c.is_whitespace() || "()".contains(c)).filter(|it| !it.is_empty()).collect();
+    let [column, rest @ ..] = words.as_slice() else { return None };
+    rest.join(" ").eq_ignore_ascii_case("is not null").then(|| column.trim_matches(['"', '`']).to_string())
 }

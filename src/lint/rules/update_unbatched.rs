@@ -1,14 +1,24 @@
 use super::{Hit, Look};
-use crate::schema::Catalog;
+use crate::schema::catalog::mentions;
+use crate::schema::{Catalog, Transaction};
 use crate::sql::{Change, Conjunct, Dialect, Name};
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let (table, filter, what) = match change {
-        Change::Update { table, filter, .. } => (table, filter, "UPDATE"),
+        Change::Update { table, filter, limited: false, .. } => (table, filter, "UPDATE"),
         Change::Delete { table, filter, limited: false } => (table, filter, "DELETE"),
         _ => return None,
     };
+    let commits = match before.session().transaction() {
+        Transaction::None => true,
+        // That of the loop itself; a body of PostgreSQL can begin none.
+        Transaction::Explicit => before.dialect() == Dialect::Mysql,
+        Transaction::Runner => false,
+    };
+    if look.batched && commits && filter.iter().any(|conjunct| narrows(conjunct, table, before)) {
+        return None;
+    }
     if before.is_new(table) || filter.iter().any(|conjunct| names_rows(conjunct, table, before)) {
         return None;
     }
@@ -23,6 +33,19 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         _ => "delete in batches by key, one short transaction each",
     };
     Some(Hit::new(format!("one {what} goes through all of `{table}` in one transaction: {waits}"), help))
+}
+
+/// `id > last AND id <= last + 5000`, `id IN (SELECT ... LIMIT 5000)`, `id = row.id`: each turn of a loop means others.
+fn narrows(conjunct: &Conjunct, table: &Name, before: &Catalog) -> bool {
+    let text = conjunct.text.to_ascii_lowercase();
+    let is_range = text.contains('<') && !text.contains("<>");
+    is_range
+        || mentions(&text, "between")
+        || mentions(&text, "limit")
+        || text.split_once('=').is_some_and(|(column, _)| {
+            let column = column.trim();
+            before.is_unique(table, column.rsplit_once('.').map_or(column, |(_, column)| column))
+        })
 }
 
 /// `id = 1`, `id IN (1, 2)`, `id BETWEEN 1 AND 100`: the statement says itself which few rows it means.

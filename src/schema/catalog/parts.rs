@@ -153,7 +153,7 @@ impl Catalog {
         }
         if let (Dialect::Mysql, ConstraintKind::Unique { columns }) = (self.dialect, &constraint.kind) {
             let (name, columns) = (constraint.name, columns.clone());
-            let index = Index { name, columns, unique: true, method: None, predicate: None, plain: true };
+            let index = Index { name, columns, unique: true, method: None, predicate: None, plain: true, only: false };
             return self.add_index(key, table, index);
         }
         let is_relation = |name: &str| {
@@ -209,7 +209,11 @@ impl Catalog {
         let generated = format!("{}_ibfk_", key.name);
         let name = name.filter(|name| !name.to_ascii_lowercase().starts_with(&generated)).map(str::to_string);
         let columns = columns.to_vec();
-        self.add_index(key, table, Index { name, columns, unique: false, method: None, predicate: None, plain: true });
+        self.add_index(
+            key,
+            table,
+            Index { name, columns, unique: false, method: None, predicate: None, plain: true, only: false },
+        );
         table.generated_indexes.extend(table.indexes.last().map(|(name, _)| name.clone()));
     }
 

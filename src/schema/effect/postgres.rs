@@ -141,6 +141,9 @@ fn on_table(change: &Change, before: &Catalog) -> Option<Effect> {
         Change::CreateIndex { table, index, concurrently, if_not_exists } => {
             let there =
                 *if_not_exists && index.name.as_ref().is_some_and(|name| relatives::has_index(before, table, name));
+            if index.only && before.table(table).is_some_and(|known| known.partitioned) {
+                return Some(Share.on(table));
+            }
             if *concurrently {
                 ShareUpdateExclusive.on(table).scanning(!there).in_transaction(InTransaction::Refuses)
             } else {

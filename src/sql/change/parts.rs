@@ -94,6 +94,8 @@ pub struct Index {
     pub method: Option<String>,
     /// The condition of a partial index, as source text.
     pub predicate: Option<String>,
+    /// PostgreSQL's `ON ONLY`: a partitioned table's own, which its partitions' indexes are attached to later.
+    pub only: bool,
     /// Its definition is nothing but names of columns: no prefix, order, collation, operator class, method
     /// or option, all of which `columns` leaves out.
     pub plain: bool,
@@ -190,8 +192,6 @@ pub struct Query {
     pub reads: Vec<Name>,
     /// What it selects, in order: plain columns by name, all else by its source text. Empty where that is not known.
     pub selects: Vec<String>,
-    /// It may leave out rows of what it reads, or take one for several: WHERE, LIMIT, JOIN, DISTINCT, GROUP BY.
-    pub partial: bool,
 }
 
 /// `column = expression` of an UPDATE; the expression as source text.

@@ -1,8 +1,8 @@
 //! A WHERE clause as the conditions that AND joins, and which of them only say "not done yet".
 
-use super::cursor::Cursor;
+use crate::sql::Dialect;
 use crate::sql::change::{Assignment, Conjunct};
-use crate::sql::lexer::{Kind, Token};
+use crate::sql::lexer::{Kind, Lexer, Token};
 
 /// Splits a condition at its outermost ANDs. `set` is what the statement assigns.
 pub(super) fn conjuncts(source: &str, tokens: &[Token], set: &[Assignment]) -> Vec<Conjunct> {
@@ -18,6 +18,13 @@ pub(super) fn conjuncts(source: &str, tokens: &[Token], set: &[Assignment]) -> V
         return text_of(source, tokens).map(|text| Conjunct { text, guard }).into_iter().collect();
     }
     parts.into_iter().flat_map(|part| conjuncts(source, part, set)).collect()
+}
+
+/// The conditions that AND joins in an expression, each as its source text.
+pub fn conditions(expression: &str, dialect: Dialect) -> Vec<String> {
+    let mut lexer = Lexer::new(expression, dialect);
+    let tokens: Vec<Token> = std::iter::from_fn(|| lexer.next()).collect();
+    conjuncts(expression, &tokens, &[]).into_iter().map(|conjunct| conjunct.text).collect()
 }
 
 /// The source from the first token to the last.
@@ -141,23 +148,4 @@ fn says(source: &str, tokens: &[Token], expression: &str) -> bool {
     let squeeze = |text: &str| text.split_whitespace().collect::<String>();
     let text = text_of(source, strip(source, tokens)).unwrap_or_default();
     squeeze(&text) == squeeze(expression) || squeeze(&format!("({text})")) == squeeze(expression)
-}
-
-/// Whether a query may leave out rows of what it reads, or take one for several. What stands in parentheses is another
-/// query's business.
-pub(super) fn is_partial(mut query: Cursor<'_>) -> bool {
-    const WORDS: [&str; 10] =
-        ["DISTINCT", "LIMIT", "OFFSET", "FETCH", "GROUP", "HAVING", "JOIN", "EXCEPT", "INTERSECT", "TABLESAMPLE"];
-    while !query.tokens.is_empty() {
-        if query.eat("LEFT OUTER JOIN") || query.eat("LEFT JOIN") || query.eat("DISTINCT FROM") {
-            continue;
-        }
-        // SQLite cannot tell ON CONFLICT from a join's ON without a WHERE in between.
-        let everything = |query: &Cursor<'_>| query.tokens.len() == 1 && (query.at("TRUE") || query.peek() == "1");
-        if query.eat("WHERE") && !everything(&query) || WORDS.iter().any(|word| query.at(word)) {
-            return true;
-        }
-        query.skip();
-    }
-    false
 }

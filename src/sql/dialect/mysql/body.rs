@@ -42,9 +42,16 @@ pub(super) fn characteristics(cursor: &mut Cursor<'_>) {
 pub(super) fn walk(file: &str, tokens: &[Token], known: &mut Known) -> Body {
     let mut body = Body { clauses: Vec::new(), opaque: false };
     known.bodies += 1;
+    let mut loops = Vec::new();
     for part in tokens.split(|token| token.kind == Kind::Terminator) {
         let mut cursor = Cursor::new(file, part);
-        enter(&mut cursor);
+        let begin = enter(&mut cursor);
+        loops.extend(std::iter::repeat_n(body.clauses.len(), begin));
+        if ["END LOOP", "UNTIL", "END WHILE"].iter().any(|end| cursor.at(end))
+            && let Some(start) = loops.pop()
+        {
+            mark_batches(&mut body.clauses, start);
+        }
         if cursor.tokens.is_empty() || concerns_the_body(&cursor) {
             continue;
         }
@@ -66,23 +73,39 @@ pub(super) fn walk(file: &str, tokens: &[Token], known: &mut Known) -> Body {
     body
 }
 
-/// Takes the control flow in front of a statement: `x: BEGIN IF a THEN`.
-fn enter(cursor: &mut Cursor<'_>) {
+/// What a loop does that begins at `start`, if it commits at every turn; where nobody has begun a transaction, every
+/// statement does.
+fn mark_batches(clauses: &mut [Clause], start: usize) {
+    let (before, turn) = clauses.split_at_mut(start);
+    let is = |clause: &Clause, change: &Change| clause.change == *change;
+    let open = before.iter().rev().find(|clause| is(clause, &Change::Begin) || is(clause, &Change::Commit));
+    let is_open = open.is_some_and(|clause| is(clause, &Change::Begin)) || turn.iter().any(|it| is(it, &Change::Begin));
+    if !is_open || turn.iter().any(|clause| is(clause, &Change::Commit)) {
+        turn.iter_mut().for_each(|clause| clause.batched = true);
+    }
+}
+
+/// Takes the control flow in front of a statement, `x: BEGIN IF a THEN`, and returns how many loops begin there.
+fn enter(cursor: &mut Cursor<'_>) -> usize {
+    let mut loops = 0;
     loop {
         let mut ahead = cursor.clone();
         if ahead.identifier().is_some() && ahead.eat(":") {
             *cursor = ahead;
-        } else if ["BEGIN NOT ATOMIC", "BEGIN", "LOOP", "REPEAT", "ELSE"].iter().any(|words| cursor.eat(words)) {
+        } else if cursor.eat("LOOP") || cursor.eat("REPEAT") {
+            loops += 1;
+        } else if ["BEGIN NOT ATOMIC", "BEGIN", "ELSE"].iter().any(|words| cursor.eat(words)) {
         } else if ["IF", "ELSEIF", "CASE", "WHEN"].iter().any(|word| cursor.eat(word)) {
             cursor.until(&["THEN"]);
             cursor.eat("THEN");
         } else if cursor.eat("WHILE") || cursor.eat("FOR") {
             cursor.until(&["DO"]);
             cursor.eat("DO");
+            loops += 1;
         } else if ["DECLARE CONTINUE", "DECLARE EXIT", "DECLARE UNDO"].iter().any(|words| cursor.eat(words)) {
             handler(cursor);
         } else {
-            return;
+            return loops;
         }
     }
 }

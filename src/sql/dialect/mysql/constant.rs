@@ -38,7 +38,7 @@ impl Constant {
                     Self::Literal(range) => clause.range.start + range.start + 1..clause.range.end + range.start + 1,
                     Self::Joined(_, call) => call.clone(),
                 };
-                clauses.push(Clause { range, change: clause.change, in_body: true });
+                clauses.push(Clause { range, change: clause.change, in_body: true, batched: false });
             }
         }
         Some(clauses)

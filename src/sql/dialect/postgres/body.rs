@@ -58,7 +58,7 @@ fn one(text: &str, piece: &Piece, kind: &str, known: &mut Routines) -> Vec<Claus
 }
 
 fn in_body(range: Range<usize>, change: Change) -> Clause {
-    Clause { range, change, in_body: true }
+    Clause { in_body: true, ..Clause::new(range, change) }
 }
 
 /// The lengths of a string literal's quotes, with what stands before the first: `$x$`, `'`, `E'`.
@@ -116,6 +116,8 @@ struct Walk<'a, 'k> {
     cursor: Cursor<'a>,
     known: &'k mut Routines,
     clauses: Vec<Clause>,
+    /// How many clauses stand in front of each loop that is open.
+    loops: Vec<usize>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -126,7 +128,8 @@ impl<'a> Walk<'a, '_> {
         if tokens.iter().any(|token| token.kind == Kind::Unterminated) {
             return None;
         }
-        let mut walk = Walk { text, kind, cursor: Cursor::new(text, &tokens), known, clauses: Vec::new() };
+        let mut walk =
+            Walk { text, kind, cursor: Cursor::new(text, &tokens), known, clauses: Vec::new(), loops: Vec::new() };
         while !walk.cursor.tokens.is_empty() {
             walk.step();
         }
@@ -143,7 +146,11 @@ impl<'a> Walk<'a, '_> {
             // `#variable_conflict use_column` ends with its line.
             "#" => self.cursor.tokens = &self.cursor.tokens[3.min(self.cursor.tokens.len())..],
             "DECLARE" => self.declarations(),
-            ";" | "BEGIN" | "EXCEPTION" | "ELSE" | "LOOP" => self.cursor.tokens = &self.cursor.tokens[1..],
+            "LOOP" => {
+                self.loops.push(self.clauses.len());
+                self.cursor.bump();
+            }
+            ";" | "BEGIN" | "EXCEPTION" | "ELSE" => self.cursor.tokens = &self.cursor.tokens[1..],
             "IF" | "ELSIF" | "ELSEIF" | "WHEN" | "CASE" => {
                 self.cursor.bump();
                 let condition = self.until("THEN");
@@ -156,8 +163,12 @@ impl<'a> Walk<'a, '_> {
             }
             "FOR" => self.for_loop(),
             "END" | "NULL" | "EXIT" | "CONTINUE" | "RAISE" | "ASSERT" | "GET" | "FETCH" | "MOVE" | "CLOSE" => {
+                let ends_loop = self.cursor.at("END LOOP");
                 let rest = self.until(";");
                 self.known.calls(self.text, rest);
+                if ends_loop && let Some(start) = self.loops.pop() {
+                    mark_batches(&mut self.clauses[start..]);
+                }
             }
             _ => {
                 let statement = self.until(";");
@@ -251,6 +262,13 @@ impl<'a> Walk<'a, '_> {
             }
             _ => self.clauses.push(in_body(range, Change::Opaque { kind: "EXECUTE".into() })),
         }
+    }
+}
+
+/// What a loop does, if it commits at every turn.
+fn mark_batches(turn: &mut [Clause]) {
+    if turn.iter().any(|clause| clause.change == Change::Commit) {
+        turn.iter_mut().for_each(|clause| clause.batched = true);
     }
 }
 

@@ -235,6 +235,7 @@ pub(super) fn create_index(source: &Source<'_>, it: &ast::CreateIndex) -> Option
         })
         .collect();
     let method = it.using_method().and_then(|it| it.access_method_ref()).map(|it| source.identifier(it.syntax()));
+    let relation = it.table_relation_name()?;
     let index = Index {
         name: it.index().map(|it| source.name(it.syntax()).name),
         columns,
@@ -250,9 +251,10 @@ pub(super) fn create_index(source: &Source<'_>, it: &ast::CreateIndex) -> Option
             && it.partition_item_list()?.partition_items().all(|item| {
                 matches!(item.expr(), Some(ast::Expr::NameRef(_))) && item.syntax().children().count() == 1
             }),
+        only: relation.only_token().is_some(),
     };
     Some(Change::CreateIndex {
-        table: source.name(it.table_relation_name()?.syntax()),
+        table: source.name(relation.syntax()),
         index,
         concurrently: it.concurrently_token().is_some(),
         if_not_exists: it.if_not_exists().is_some(),

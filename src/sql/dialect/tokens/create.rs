@@ -293,7 +293,8 @@ fn index(mut statement: Statement<'_>, modifiers: Modifiers) -> Result<Vec<Claus
             cascade: false,
         }));
     }
-    let index = Index { name: Some(name.name), columns, unique: modifiers.unique, method, predicate, plain };
+    let index =
+        Index { name: Some(name.name), columns, unique: modifiers.unique, method, predicate, plain, only: false };
     clauses.extend(statement.whole(Change::CreateIndex { table, index, concurrently: false, if_not_exists }));
     clauses.extend(modes);
     Ok(clauses)

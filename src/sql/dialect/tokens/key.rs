@@ -88,7 +88,7 @@ fn unique_or_index(
         let kind = ConstraintKind::Unique { columns };
         return Ok(Key::Constraint(Constraint { name, kind, not_valid: false, using_index: None }));
     }
-    let index = Index { name, columns, unique, method, predicate: None, plain };
+    let index = Index { name, columns, unique, method, predicate: None, plain, only: false };
     Ok(Key::Index { index, if_not_exists })
 }
 
