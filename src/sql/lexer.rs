@@ -292,11 +292,33 @@ impl<'a> Lexer<'a> {
             match bytes[at] {
                 b'\\' if backslash => at += 2,
                 byte if byte == quote && bytes.get(at + 1) == Some(&quote) => at += 2,
-                byte if byte == quote => return self.token(kind, at + 1),
+                byte if byte == quote => match self.continued(kind, at + 1) {
+                    Some(next) => at = next + 1,
+                    None => return self.token(kind, at + 1),
+                },
                 _ => at += 1,
             }
         }
         self.token(Kind::Unterminated, bytes.len())
+    }
+
+    /// Where a string goes on that seems to end at `end`: PostgreSQL takes literals on lines of their own for one, with
+    /// the escapes of the first (`quotecontinue` in `scan.l`).
+    fn continued(&self, kind: Kind, end: usize) -> Option<usize> {
+        if self.dialect != Dialect::Postgres || kind != Kind::String {
+            return None;
+        }
+        let bytes = self.text.as_bytes();
+        let (mut at, mut new_line) = (end, false);
+        loop {
+            match bytes.get(at..)? {
+                [b'\n' | b'\r', ..] => (at, new_line) = (at + 1, true),
+                [b' ' | b'\t' | 0x0b | 0x0c, ..] => at += 1,
+                [b'-', b'-', ..] => at += self.text[at..].find(['\n', '\r'])?,
+                [b'\'', ..] if new_line => return Some(at),
+                _ => return None,
+            }
+        }
     }
 
     /// SQLite's `[name]`.

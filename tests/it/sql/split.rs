@@ -256,3 +256,12 @@ fn what_follows_a_carriage_return_behind_a_comment_runs() {
     check(MY, text, &["SELECT 3"]);
     assert_eq!(super::clauses("ALTER TABLE t -- b\r DROP COLUMN c", PG).len(), 1);
 }
+
+/// The second line has the escapes of the first: where it ends decides what runs.
+#[test]
+fn a_string_of_postgres_goes_on_in_the_next_line() {
+    check(PG, "SELECT E'a'\n 'b\\''; DROP TABLE x; --';", &["SELECT E'a'\n 'b\\''", "DROP TABLE x"]);
+    check(PG, "SELECT 'a' -- c'\n'b\\'; SELECT '2'", &["SELECT 'a' -- c'\n'b\\'", "SELECT '2'"]);
+    check(PG, "SELECT E'a' 'b\\'; SELECT 2", &["SELECT E'a' 'b\\'", "SELECT 2"]);
+    assert_eq!(super::clauses("DO 'BEGIN DROP TABLE '\n'a; END'", PG)[0].1, "Opaque { kind: \"DO\" }");
+}

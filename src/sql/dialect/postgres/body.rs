@@ -80,6 +80,10 @@ fn unquoted<'a>(text: &'a str, literal: &Range<usize>) -> Option<(Range<usize>, 
         return None;
     }
     let verbatim = source.starts_with('$') || !body.contains("''");
+    if !source.starts_with('$') && body.replace("''", "").contains('\'') {
+        // It goes on in a literal on another line.
+        return None;
+    }
     Some((inner, if verbatim { body.into() } else { undoubled(body).into() }))
 }
 
