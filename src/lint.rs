@@ -222,7 +222,7 @@ impl Judge<'_, '_> {
                         let effect = effect(&clause.change, catalog, self.engine);
                         let locks_only_small = self.selection.locks_only_small(effect.as_ref(), catalog);
                         let rebuilt = catalog.rebuilt(clause);
-                        for clause in rebuilt.as_deref().unwrap_or(std::slice::from_ref(clause)) {
+                        for clause in rebuilt.iter().flatten().chain([clause]) {
                             let look = Look {
                                 change: &clause.change,
                                 text: migration.text.get(clause.range.clone()).unwrap_or_default(),

@@ -139,6 +139,8 @@ rules! {
     "nested-transaction" => nested_transaction,
     "new-enum-label" => new_enum_label,
     "partition-blocking" => partition_blocking,
+    "rebuild-breaks-references" => rebuild_breaks_references,
+    "rebuild-loses-data" => rebuild_loses_data,
     "redundant-index" => redundant_index,
     "reindex-blocking" => reindex_blocking,
     "rename-column" => rename_column,

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sql::{Change, Clause, Column, ConstraintKind, Dialect, Index, Name, conditions};
 
 pub use object::{DataType, DataTypeKind, Sequence};
-pub use rebuild::Rebuild;
+pub use rebuild::{Loss, Rebuild};
 pub use session::{Session, Transaction};
 pub(crate) use table::mentions;
 pub use table::{Birth, Born, Kind, Table};
@@ -233,9 +233,14 @@ impl Catalog {
     /// old table away. `None` also where the rows are not copied or the history does not tell of all columns.
     pub fn rebuilt(&self, clause: &Clause) -> Option<Vec<Clause>> {
         let (Change::DropTable { table, .. } | Change::RenameTable { table, .. }) = &clause.change else { return None };
-        let old = self.table(table).filter(|_| !self.is_new(table))?;
-        let changes = self.rebuild(table)?.differences(self, old)?;
+        let changes = self.differences(table)?;
         Some(changes.into_iter().map(|change| Clause { change, ..clause.clone() }).collect())
+    }
+
+    /// What a table's rebuild changes about it.
+    pub fn differences(&self, table: &Name) -> Option<Vec<Change>> {
+        let old = self.table(table).filter(|_| !self.is_new(table))?;
+        self.rebuild(table)?.differences(self, old)
     }
 
     /// No two rows have the same value in this column. Of a table that the history never told of, `id` is taken

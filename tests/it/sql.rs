@@ -42,7 +42,7 @@ fn terse(change: &Change) -> String {
     ] {
         text = text.replace(&format!(", {field}: None"), "").replace(&format!(" {field}: None,"), "");
     }
-    let flags = ["if_exists", "if_not_exists", "concurrently", "not_null", "primary_key", "unique", "check"];
+    let flags = ["if_exists", "if_not_exists", "concurrently", "not_null", "primary_key", "unique", "check", "partial"];
     for flag in flags.iter().chain(&[
         "identity",
         "not_valid",

@@ -5,7 +5,7 @@ use crate::sql::Change;
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let Change::DropTable { table, .. } = change else { return None };
-    if before.is_new(table) || before.is_renamed(table) {
+    if before.is_new(table) || before.is_renamed(table) || before.differences(table).is_some() {
         return None;
     }
     Some(match before.rebuild(table) {

@@ -5,7 +5,11 @@ use crate::sql::{Change, Name};
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let Change::RenameTable { table, to } = change else { return None };
-    if before.is_new(table) || before.is_renamed(table) || leaves_a_view(look, table) {
+    if before.is_new(table)
+        || before.is_renamed(table)
+        || before.differences(table).is_some()
+        || leaves_a_view(look, table)
+    {
         return None;
     }
     Some(match before.rebuild(table) {

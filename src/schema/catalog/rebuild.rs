@@ -1,7 +1,11 @@
 //! Tables that a migration builds anew under their old name, as SQLite's manual tells it: create, copy, drop, rename;
 //! or rename, create, copy, drop. Whoever asks gets what such a rebuild changes, in the words of ALTER TABLE.
 
+mod losses;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use losses::Loss;
 
 use super::{Catalog, Table};
 use crate::sql::{Change, Column, ColumnsFrom, ConstraintKind, Index, Name, Query};
@@ -11,10 +15,14 @@ use crate::sql::{Change, Column, ColumnsFrom, ConstraintKind, Index, Name, Query
 pub struct Rebuild {
     /// Its rows come from the old table, or from a table that is older than the migration.
     pub copies_rows: bool,
+    /// The copy may leave some of them out.
+    partial: bool,
     columns: Vec<Column>,
     /// There are no other columns.
     columns_known: bool,
     indexes: Vec<Index>,
+    /// The columns of its primary and unique keys.
+    keys: Vec<Vec<String>>,
     triggers: BTreeSet<String>,
     /// Of each new column, by folded name, the folded name of the old one that it is copied from.
     copied: BTreeMap<String, String>,
@@ -60,7 +68,12 @@ fn replacement(catalog: &Catalog, key: &Name, holder: Holder) -> Option<Rebuild>
                 columns_known: table.is_some_and(|it| it.columns_known),
                 indexes: table.into_iter().flat_map(|it| it.indexes.values()).map(|it| it.part.clone()).collect(),
                 triggers: table.into_iter().flat_map(|it| it.triggers.keys().cloned()).collect(),
-                copied: BTreeMap::new(),
+                keys: table
+                    .into_iter()
+                    .flat_map(|it| it.constraints.values())
+                    .filter_map(|it| key_columns(&it.kind))
+                    .collect(),
+                ..Rebuild::default()
             })
         }
         Holder::New(new) => Some(Rebuild {
@@ -97,7 +110,10 @@ impl Course<'_> {
                     named.for_each(|column| column.primary_key = true);
                 }
                 let columns_known = !columns.is_empty() && !columns_from.contains(&ColumnsFrom::Query);
-                let rebuild = Rebuild { columns, columns_known, indexes: indexes.clone(), ..Rebuild::default() };
+                let alone = columns.iter().filter(|column| column.unique || column.primary_key);
+                let keys = alone.map(|column| vec![column.name.clone()]);
+                let keys = keys.chain(constraints.iter().filter_map(|it| key_columns(&it.kind))).collect();
+                let rebuild = Rebuild { columns, columns_known, indexes: indexes.clone(), keys, ..Rebuild::default() };
                 self.holders.insert(self.catalog.key(table), Holder::New(New { rebuild, ..New::default() }));
             }
             Change::DropTable { table, .. } => {
@@ -115,7 +131,9 @@ impl Course<'_> {
                 let schema = to.schema.clone().or_else(|| table.schema.clone());
                 self.holders.insert(self.catalog.key(&Name { schema, name: to.name.clone() }), holder);
             }
-            Change::Insert { table, columns, query: Some(query), .. } => self.copy(table, columns, query),
+            Change::Insert { table, columns, query: Some(query), on_conflict } => {
+                self.copy(table, columns, query, query.partial || on_conflict.is_some());
+            }
             Change::CreateIndex { table, index, .. } => {
                 if let Some(new) = self.new_table(table) {
                     new.rebuild.indexes.push(index.clone());
@@ -150,9 +168,9 @@ impl Course<'_> {
     }
 
     /// Rows are copied into a table: `INSERT INTO new (a, b) SELECT a, c FROM old`.
-    fn copy(&mut self, table: &Name, columns: &[String], query: &Query) {
+    fn copy(&mut self, table: &Name, columns: &[String], query: &Query, partial: bool) {
         let catalog = self.catalog;
-        let [from] = query.reads.as_slice() else { return self.copy_rows(table, query) };
+        let [from] = query.reads.as_slice() else { return self.copy_rows(table, query, partial) };
         let from = catalog.key(from);
         let selects: Vec<String> = match query.selects.as_slice() {
             [all] if all == "*" || all.ends_with(".*") => self.columns_of(&from),
@@ -160,7 +178,7 @@ impl Course<'_> {
             listed => listed.iter().map(|column| catalog.fold(column)).collect(),
         };
         let sources: Vec<_> = selects.into_iter().map(|column| self.source(&from, column)).collect();
-        self.copy_rows(table, query);
+        self.copy_rows(table, query, partial);
         let Some(new) = self.new_table(table) else { return };
         let listed: Vec<String> = match columns.is_empty() {
             true => new.rebuild.columns.iter().map(|column| catalog.fold(&column.name)).collect(),
@@ -189,12 +207,15 @@ impl Course<'_> {
         self.catalog.tables.get(old).map(|old| old.columns.keys().cloned().collect()).unwrap_or_default()
     }
 
-    fn copy_rows(&mut self, table: &Name, query: &Query) {
+    fn copy_rows(&mut self, table: &Name, query: &Query, mut partial: bool) {
         let mut rows_of = BTreeSet::new();
         for read in &query.reads {
             let key = self.catalog.key(read);
             match self.holders.get(&key) {
-                Some(Holder::New(new)) => rows_of.extend(new.rows_of.iter().cloned()),
+                Some(Holder::New(new)) => {
+                    partial |= new.rebuild.partial;
+                    rows_of.extend(new.rows_of.iter().cloned());
+                }
                 Some(Holder::Old(old)) => {
                     rows_of.insert(old.clone());
                 }
@@ -205,6 +226,7 @@ impl Course<'_> {
         }
         if let Some(new) = self.new_table(table) {
             new.rows_of.extend(rows_of);
+            new.rebuild.partial |= partial;
         }
     }
 }
@@ -240,6 +262,7 @@ impl Rebuild {
                 changes.extend(added(&old.name, new));
             }
         }
+        changes.extend(self.lost_keys(catalog, old));
         changes.extend(self.lost_parts(catalog, old));
         Some(changes)
     }
@@ -269,6 +292,14 @@ impl Rebuild {
             .filter(|name| !self.triggers.contains(*name))
             .map(|name| Change::DropTrigger { table: Some(old.name.clone()), name: name.clone(), if_exists: false });
         lost.map(dropped).chain(silenced).collect()
+    }
+}
+
+/// The columns of a key.
+fn key_columns(kind: &ConstraintKind) -> Option<Vec<String>> {
+    match kind {
+        ConstraintKind::PrimaryKey { columns } | ConstraintKind::Unique { columns } => Some(columns.clone()),
+        _ => None,
     }
 }
 

@@ -125,6 +125,8 @@ impl Session {
             }
             Change::Release { name } => self.forget(name, false),
             Change::RollbackTo { name } => self.forget(name, true),
+            // Inside of a transaction SQLite passes over it in silence.
+            Change::Set { name, .. } if name == "foreign_keys" && self.in_transaction() => {}
             Change::Set { name, value, local } => self.set(name, value.as_deref(), *local),
             // DDL commits what stands before it.
             other if self.dialect == Dialect::Mysql && is_ddl(other) => self.end(),

@@ -192,6 +192,8 @@ pub struct Query {
     pub reads: Vec<Name>,
     /// What it selects, in order: plain columns by name, all else by its source text. Empty where that is not known.
     pub selects: Vec<String>,
+    /// It may leave out rows of what it reads, or take one for several: WHERE, LIMIT, JOIN, DISTINCT, GROUP BY.
+    pub partial: bool,
 }
 
 /// `column = expression` of an UPDATE; the expression as source text.

@@ -1,5 +1,6 @@
 //! A WHERE clause as the conditions that AND joins, and which of them only say "not done yet".
 
+use super::cursor::Cursor;
 use crate::sql::Dialect;
 use crate::sql::change::{Assignment, Conjunct};
 use crate::sql::lexer::{Kind, Lexer, Token};
@@ -148,4 +149,23 @@ fn says(source: &str, tokens: &[Token], expression: &str) -> bool {
     let squeeze = |text: &str| text.split_whitespace().collect::<String>();
     let text = text_of(source, strip(source, tokens)).unwrap_or_default();
     squeeze(&text) == squeeze(expression) || squeeze(&format!("({text})")) == squeeze(expression)
+}
+
+/// Whether a query may leave out rows of what it reads, or take one for several. What stands in parentheses is another
+/// query's business.
+pub(super) fn is_partial(mut query: Cursor<'_>) -> bool {
+    const WORDS: [&str; 10] =
+        ["DISTINCT", "LIMIT", "OFFSET", "FETCH", "GROUP", "HAVING", "JOIN", "EXCEPT", "INTERSECT", "TABLESAMPLE"];
+    while !query.tokens.is_empty() {
+        if query.eat("LEFT OUTER JOIN") || query.eat("LEFT JOIN") || query.eat("DISTINCT FROM") {
+            continue;
+        }
+        // SQLite cannot tell ON CONFLICT from a join's ON without a WHERE in between.
+        let everything = |query: &Cursor<'_>| query.tokens.len() == 1 && (query.at("TRUE") || query.peek() == "1");
+        if query.eat("WHERE") && !everything(&query) || WORDS.iter().any(|word| query.at(word)) {
+            return true;
+        }
+        query.skip();
+    }
+    false
 }

@@ -19,6 +19,7 @@ fn xml() {
     ann:6: liquibase-xml/sql/formatted.sql (1)
     liquibase-xml/changes/1-orders.xml:13 create-index-blocking
     liquibase-xml/changes/later/10.xml:7 update-unbatched
+    liquibase-xml/changes/later/10.xml:7 alter-after-write
     liquibase-xml/changes/later/10.xml:7 set-not-null
     liquibase-xml/changes/later/10.xml:11 update-unbatched
     liquibase-xml/changes/later/10.xml:16 opaque-statement
@@ -58,6 +59,7 @@ fn yaml() {
     ann:1: liquibase-yaml/orders.yaml (1, no transaction)
     bob:2: liquibase-yaml/db.changelog-master.yaml (5)
     liquibase-yaml/db.changelog-master.yaml:16 add-column-not-null
+    liquibase-yaml/db.changelog-master.yaml:24 several-tables-locked
     liquibase-yaml/db.changelog-master.yaml:25 drop-table
     note: `liquibase-yaml/db.changelog-master.yaml` is read as liquibase (by `databaseChangeLog`): each changeset in a transaction unless it says runInTransaction="false"; contexts, labels and preconditions are taken to hold
     2 files, postgres
@@ -70,6 +72,7 @@ fn json() {
     ann:1: liquibase-json/changelog.json (2)
     liquibase-json/changelog.json:8 drop-table
     liquibase-json/changelog.json:10 change-column-type
+    liquibase-json/changelog.json:10 several-tables-locked
     liquibase-json/changelog.json:10 work-under-lock
     note: `liquibase-json/changelog.json` is read as liquibase (by `databaseChangeLog`): each changeset in a transaction unless it says runInTransaction="false"; contexts, labels and preconditions are taken to hold
     1 files, postgres
@@ -206,9 +209,12 @@ fn comments_excuse_a_change_in_every_format() {
     a:1: db/b.yaml (1)
     a:2: db/b.yaml (2)
     a:1: db/c.xml (2)
+    db/a.xml:4 several-tables-locked
     db/a.xml:5 drop-table
     db/a.xml:7 unused-suppression
     db/b.yaml:13 drop-table
+    db/b.yaml:13 several-tables-locked
+    db/c.xml:3 alter-after-write
     note: `db/a.xml` and 2 more changelogs, in natural order of their paths, are read as liquibase (by `databaseChangeLog`): each changeset in a transaction unless it says runInTransaction="false"; contexts, labels and preconditions are taken to hold
     3 files, postgres
     "#);

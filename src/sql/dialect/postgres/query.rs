@@ -7,6 +7,7 @@ use squawk_syntax::ast::{self, AstNode, SetColumn};
 
 use super::{Source, table};
 use crate::sql::change::{Assignment, Change, Name, Query};
+use crate::sql::dialect::cursor::Cursor;
 use crate::sql::dialect::filter;
 use crate::sql::statement::Clause;
 
@@ -115,7 +116,8 @@ pub(super) fn insert(source: &Source<'_>, insert: &ast::Insert) -> Option<Change
     let query = match insert.insert_source() {
         Some(ast::InsertSource::SelectVariant(it)) if !matches!(it, ast::SelectVariant::Values(_)) => {
             let selects = selects(source, it.syntax());
-            Some(Query { reads: reads(source, insert.syntax()), selects })
+            let partial = filter::is_partial(Cursor::new(source.file, source.tokens(it.syntax())));
+            Some(Query { reads: reads(source, insert.syntax()), selects, partial })
         }
         _ => None,
     };
@@ -182,7 +184,7 @@ pub(super) fn merge(source: &Source<'_>, it: &ast::Merge) -> Option<Vec<Clause>>
             ast::MergeAction::MergeInsert(it) => {
                 let targets = it.column_target_list().into_iter().flat_map(|list| list.column_targets());
                 let columns = targets.filter_map(|it| it.name()).map(|it| source.identifier(it.syntax())).collect();
-                let query = Some(Query { reads: reads(source, using.syntax()), selects: Vec::new() });
+                let query = Some(Query { reads: reads(source, using.syntax()), partial: true, ..Query::default() });
                 Change::Insert { table, columns, query, on_conflict: None }
             }
             ast::MergeAction::MergeDoNothing(_) => Change::Other { kind: "MERGE DO NOTHING".into() },

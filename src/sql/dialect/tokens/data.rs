@@ -129,8 +129,9 @@ fn query(cursor: &Cursor<'_>) -> Query {
         query = query.within(inner);
     }
     if !query.eat("SELECT") {
-        return Query::default();
+        return Query { partial: true, ..Query::default() };
     }
+    let partial = filter::is_partial(query.clone());
     let _ = query.eat("ALL") || query.eat("DISTINCT");
     let listed = query.until(&["FROM"]);
     let selected = |mut item: Cursor<'_>| {
@@ -144,7 +145,7 @@ fn query(cursor: &Cursor<'_>) -> Query {
         name.filter(|_| alone).or_else(|| text_of(item.source, all)).unwrap_or_default()
     };
     let selects = query.within(listed).comma_separated().into_iter().map(selected).collect();
-    Query { reads: Vec::new(), selects }
+    Query { reads: Vec::new(), selects, partial }
 }
 
 /// The columns in the parentheses ahead, if there are any.
