@@ -51,6 +51,20 @@ impl<'a> Look<'a> {
         self.whole.of(table, places).filter(is_same)
     }
 
+    /// The action of an ALTER TABLE that adds a constraint, with a name, as it may be written again; with gaps where it is
+    /// too long for a sentence.
+    fn added(&self, name: &str, gist: &str) -> String {
+        let named = self.before.dialect().quote(name);
+        let text = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let begins = |words: &str| text.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words));
+        let has_comment = text.contains("--") || text.contains("/*");
+        match text {
+            _ if text.len() > 160 || has_comment || !begins("ADD ") => format!("ADD CONSTRAINT {named} {gist}"),
+            text if begins("ADD CONSTRAINT ") => text,
+            text => format!("ADD CONSTRAINT {named} {}", &text[4..]),
+        }
+    }
+
     /// What nobody can do meanwhile.
     fn blocked(&self) -> &'static str {
         match self.effect.map(Effect::blocks) {

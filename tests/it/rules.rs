@@ -3,6 +3,8 @@
 //! A fence says `sql`, then the dialects that it is for (without any: those of the page), then `bad` (under
 //! Cases), `before` (an earlier migration of the next block) or `live` (the database of the next block), and the file's name where a rule is about names.
 
+mod executed;
+
 use std::collections::BTreeSet;
 use std::fs;
 

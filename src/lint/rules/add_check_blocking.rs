@@ -15,15 +15,25 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         return None;
     }
     let dialect = before.dialect();
-    let name = dialect.quote(constraint.and_then(|constraint| constraint.name.as_deref()).unwrap_or("name"));
+    let name = constraint.and_then(|constraint| constraint.name.clone());
+    let name = name.unwrap_or_else(|| format!("{}_check", table.name));
     let quoted = dialect.quote_name(table);
     let (blocked, help) = match dialect {
         Dialect::Postgres => (
             "read or write it",
-            format!(
-                "in two transactions: `ALTER TABLE {quoted} ADD CONSTRAINT {name} CHECK (...) NOT VALID`, then \
-                 `ALTER TABLE {quoted} VALIDATE CONSTRAINT {name}`, which blocks nobody"
-            ),
+            match change {
+                Change::AddColumn { column, .. } => format!(
+                    "add the column without it, then in two transactions: `ALTER TABLE {quoted} ADD CONSTRAINT {} CHECK (...) NOT \
+                     VALID` and VALIDATE CONSTRAINT, which blocks nobody",
+                    dialect.quote(&format!("{}_{}_check", table.name, column.name))
+                ),
+                _ => format!(
+                    "in two transactions: `ALTER TABLE {quoted} {} NOT VALID`, then `ALTER TABLE {quoted} VALIDATE CONSTRAINT \
+                     {}`, which blocks nobody",
+                    look.added(&name, "CHECK (...)"),
+                    dialect.quote(&name)
+                ),
+            },
         ),
         Dialect::Mysql | Dialect::Sqlite => {
             ("write it", "do it while writes may wait, or on MySQL add it NOT ENFORCED, which is instant".into())

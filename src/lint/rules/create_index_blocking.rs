@@ -46,11 +46,14 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
             built,
             format!("outside a transaction: `{create}`; then `ADD CONSTRAINT ... USING INDEX`, which is instant"),
         ),
-        Change::AddColumn { .. } => Hit::new(
+        Change::AddColumn { column, .. } => Hit::new(
             built,
             format!(
-                "add the column alone; then, outside a transaction: `{create}`; then `ADD CONSTRAINT ... USING INDEX`, \
-                 which is instant"
+                "`ALTER TABLE {} ADD COLUMN {} {}`; then, outside a transaction: `{create}`; then `ADD CONSTRAINT ... USING \
+                 INDEX`, which is instant",
+                before.dialect().quote_name(table),
+                before.dialect().quote(&column.name),
+                column.data_type
             ),
         ),
         _ => Hit::new(
