@@ -2,6 +2,7 @@
 
 mod alter;
 mod body;
+mod call;
 mod grant;
 mod object;
 mod query;
@@ -117,7 +118,10 @@ fn lower(source: &Source<'_>, statement: &ast::Stmt, known: &mut Routines) -> Op
         | Stmt::Rollback(ast::Rollback::RollbackToSavepoint(_)) => source.whole(session::savepoint(source)),
         Stmt::Set(_) | Stmt::SetRole(_) | Stmt::SetSessionAuth(_) => source.whole(session::set(source)),
         Stmt::Reset(_) | Stmt::ResetRole(_) | Stmt::ResetSessionAuth(_) => source.whole(session::reset(source)),
-        Stmt::Select(_) => source.whole(session::set_config(source.cursor())).or_else(|| source.other()),
+        Stmt::Select(it) => match call::unknown(it.syntax(), known) {
+            Some(name) => source.whole(Some(Change::Opaque { kind: format!("SELECT {name}") })),
+            None => source.whole(session::set_config(source.cursor())).or_else(|| source.other()),
+        },
         Stmt::Do(_) => anonymous_block(source, known),
         Stmt::Call(it) if known.is_defined(&source.name(it.procedure_name_ref()?.syntax()).name) => source.other(),
         Stmt::Execute(_) | Stmt::Call(_) => source.whole(Some(Change::Opaque { kind: source.kind() })),

@@ -158,3 +158,26 @@ fn what_cannot_be_read_in_a_body_costs_itself_only() {
     }
     assert!(clauses(&nested, PG)[0].1.starts_with("Opaque"), "{:?}", clauses(&nested, PG));
 }
+
+/// What a function of the database does, nobody here can tell: neither that of a SELECT nor that of a PERFORM.
+#[test]
+fn a_function_that_nobody_here_knows_is_opaque() {
+    let text = "SELECT add_everywhere('orders'); SELECT * FROM \"Other\".now() x (a); SELECT now(), s.f(1); \
+                SELECT count(*) FILTER (WHERE a IN (1)) OVER (PARTITION BY b), pg_catalog.anything(1), setval('s', 1) \
+                FROM t AS u (a, b), LATERAL unnest(a) v(c), (VALUES (1)) w (d) WHERE EXISTS (SELECT coalesce(1)); \
+                CREATE FUNCTION mine() RETURNS void LANGUAGE sql AS 'DROP TABLE a'; SELECT mine(); \
+                DO $$ BEGIN PERFORM yours(now()); PERFORM mine(); PERFORM 1 FROM t; END $$;";
+    let kinds: Vec<String> = super::clauses(text, super::PG)
+        .into_iter()
+        .map(|(_, change)| change)
+        .filter(|it| it.starts_with("Opaque"))
+        .collect();
+    assert_eq!(
+        kinds,
+        ["add_everywhere", "now", "f"]
+            .map(|name| format!("Opaque {{ kind: \"SELECT {name}\" }}"))
+            .into_iter()
+            .chain(["Opaque { kind: \"PERFORM yours\" }".to_string()])
+            .collect::<Vec<_>>()
+    );
+}

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::call;
 use super::routine::Routines;
 use super::session;
 use crate::sql::Dialect;
@@ -242,6 +243,12 @@ impl<'a> Walk<'a, '_> {
         if cursor.at("PERFORM") {
             let set = range_of(tokens).zip(session::set_config(cursor.clone()));
             self.clauses.extend(set.map(|(range, change)| in_body(range, change)));
+            cursor.bump();
+            if let Some(range) = range_of(cursor.tokens)
+                && let Some(name) = call::unknown_in(&self.text[range.clone()], self.known)
+            {
+                self.clauses.push(in_body(range, Change::Opaque { kind: format!("PERFORM {name}") }));
+            }
             return self.known.calls(self.text, tokens);
         }
         if !is_query && (cursor.at("RETURN") || is_assignment(&cursor)) {
