@@ -316,8 +316,15 @@ impl Judge<'_, '_> {
             let help = "write plain statements where that is possible, and read this one twice".into();
             self.raise("opaque-statement", statement, clause.range.clone(), message, help);
         }
-        for rule in rules::all().iter().filter(|rule| rule.page.dialects.contains(&look.before.dialect())) {
-            let Some(check) = rule.check else { continue };
+        let verdicts = Rc::clone(&self.verdicts);
+        for (rule, verdict) in rules::all().iter().zip(verdicts.iter()) {
+            let Some(check) = rule.check.filter(|_| rule.page.dialects.contains(&look.before.dialect())) else {
+                continue;
+            };
+            // A group that nobody has switched on judges nothing.
+            if verdict.severity.is_none() && !verdict.is_said {
+                continue;
+            }
             let Some(Hit { message, help }) = check(look) else { continue };
             hit = true;
             if rule.page.once && self.findings.iter().any(|(_, finding)| finding.rule == rule.id) {
