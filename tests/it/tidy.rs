@@ -16,6 +16,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("nix", &["database/temporary", "cli"]),
     ("refinery_core", &["history/layout", "run/ledger"]),
     ("roxmltree", &["history/layout/liquibase/xml"]),
+    ("rowan", &["sql/dialect"]),
     ("saphyr_parser", &["history/layout/liquibase/yaml"]),
     (
         "serde_json",
@@ -23,6 +24,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("sqlparser", &["sql/dialect"]),
     ("sqlx", &["database"]),
+    ("squawk_parser", &["sql/dialect"]),
     ("squawk_syntax", &["sql/dialect"]),
 ];
 

@@ -10,9 +10,10 @@ mod routine;
 mod session;
 mod source;
 mod table;
+mod tree;
 
+use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode};
-use squawk_syntax::{SourceFile, SyntaxNode};
 
 use super::clause;
 use crate::sql::change::Change;
@@ -29,15 +30,13 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece, known: &mut Routines) -> 
         let at = piece.range.start + at;
         return Err(Unread { range: at..at + 1, reason: "a NUL byte, which the server refuses".into() });
     }
-    let mut parse = SourceFile::parse(&source.parsable());
-    if let Some(error) = parse.errors().first() {
-        let filled = source.parsable_with_variables().map(|text| SourceFile::parse(&text));
-        match filled.filter(|filled| filled.errors().is_empty()) {
-            Some(filled) => parse = filled,
-            None => return Err(refusal(&source, error.range().start().into(), error.message())),
-        }
-    }
-    let tree = parse.tree();
+    let tree = match tree::read(&source.parsable()) {
+        Ok(tree) => tree,
+        Err(complaint) => source
+            .parsable_with_variables()
+            .and_then(|text| tree::read(&text).ok())
+            .ok_or_else(|| refusal(&source, complaint.at, &complaint.message))?,
+    };
     let Some(statement) = tree.stmts().next() else {
         return Err(Unread { range: piece.range.clone(), reason: "no statement that the parser knows".into() });
     };
