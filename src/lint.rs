@@ -77,8 +77,8 @@ pub fn lint(history: &History, settings: &Settings, given: Given) -> Result<Outc
     let engine = settings.engine.filter(|engine| engine.dialect() == history.dialect);
     let engine = engine.unwrap_or_else(|| history.dialect.into());
     let mut catalog = Catalog::new(history.dialect);
-    let mut outcome =
-        Outcome { files: history.judged_files(), replayed: history.replayed_files(), ..Outcome::default() };
+    let (files, replayed) = history.judged_and_replayed_files();
+    let mut outcome = Outcome { files, replayed, ..Outcome::default() };
     let mut drifts = BTreeMap::new();
     match &history.live {
         Some(live) if live.applied.is_some() => {

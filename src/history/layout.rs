@@ -24,7 +24,6 @@ use super::{History, Migration};
 use crate::error::{Error, Result, closest};
 use crate::sql::Dialect;
 use directory::{Directory, Entry, Found, files};
-use order::Part;
 use reading::{Reading, Translation, Unit};
 
 pub use directory::home_of;
@@ -420,10 +419,11 @@ fn read_sequence(
         aside.entry(reason).or_default().append(&mut paths);
     }
     let mut units = reading.units;
-    units.sort_by_cached_key(|unit| unit.key(&directory));
+    units.sort_by(|one, other| one.compare(other, &directory));
     let mut irregular = if tool.unique { version::irregular(&units, &directory) } else { BTreeMap::new() };
     let migrations = in_order(&units, |unit| migration(unit, &directory, wrapping, history.dialect));
-    for (index, mut migration) in migrations.into_iter().enumerate() {
+    history.migrations.reserve(units.len());
+    for (index, mut migration) in migrations.enumerate() {
         migration.counted = tool.unique && migration.version.is_some();
         migration.irregular = irregular.remove(&index).unwrap_or_default();
         history.migrations.push(migration);
@@ -448,9 +448,6 @@ impl fmt::Display for Layout {
         f.write_str(self.0)
     }
 }
-
-/// Where a unit stands: its version, its place among the files.
-type Key = (Vec<Part>, Vec<Vec<Part>>, usize);
 
 /// A number of files.
 fn counted(files: usize) -> String {

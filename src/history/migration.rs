@@ -1,6 +1,6 @@
 //! One versioned SQL unit, and the ordered history it stands in.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -76,10 +76,9 @@ impl Migration {
 
     /// The parts of a file that run forward, each statement its own transaction.
     pub fn of_parts(path: impl Into<String>, text: Arc<str>, parts: Vec<Range<usize>>, dialect: Dialect) -> Self {
-        let mut statements = Vec::new();
-        for part in &parts {
-            statements.append(&mut sql::read_part(&text, part, dialect));
-        }
+        let mut read = parts.iter().map(|part| sql::read_part(&text, part, dialect));
+        let mut statements = read.next().unwrap_or_default();
+        read.for_each(|mut behind| statements.append(&mut behind));
         Self {
             path: path.into(),
             made_from: None,
@@ -133,22 +132,16 @@ pub struct History {
 }
 
 impl History {
-    /// How many files the migrations that are judged come from.
-    pub fn judged_files(&self) -> usize {
-        self.files().values().filter(|judged| **judged).count()
-    }
-
-    /// How many files are only replayed.
-    pub fn replayed_files(&self) -> usize {
-        self.files().values().filter(|judged| !**judged).count()
-    }
-
-    /// The files, and whether anything of them is judged.
-    fn files(&self) -> BTreeMap<&str, bool> {
-        let mut files = BTreeMap::new();
+    /// How many files are judged, at least in part, and how many are only replayed.
+    pub fn judged_and_replayed_files(&self) -> (usize, usize) {
+        let mut all = HashSet::new();
+        let mut judged = HashSet::new();
         for migration in &self.migrations {
-            *files.entry(migration.path.as_str()).or_default() |= !migration.replayed;
+            all.insert(&migration.path);
+            if !migration.replayed {
+                judged.insert(&migration.path);
+            }
         }
-        files
+        (judged.len(), all.len() - judged.len())
     }
 }

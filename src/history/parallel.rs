@@ -1,5 +1,6 @@
 //! The same work on many things at once: files do not depend on each other until their changes are replayed.
 
+use std::iter::Flatten;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -7,12 +8,12 @@ use std::thread;
 /// end together.
 const CHUNK: usize = 32;
 
+/// Results in the order of the things: what has been taken needs no more room.
+type Results<R> = Flatten<std::vec::IntoIter<Vec<R>>>;
+
 /// What `work` makes of each thing, in their order.
-pub(super) fn in_order<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(super) fn in_order<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Results<R> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(things.len().div_ceil(CHUNK));
-    if threads <= 1 {
-        return things.iter().map(work).collect();
-    }
     let next = AtomicUsize::new(0);
     let take_chunks = || {
         let mut done = Vec::new();
@@ -31,7 +32,7 @@ pub(super) fn in_order<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + 
         chunks
     });
     chunks.sort_by_key(|(chunk, _)| *chunk);
-    chunks.into_iter().flat_map(|(_, results)| results).collect()
+    chunks.into_iter().map(|(_, results)| results).collect::<Vec<_>>().into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -42,7 +43,10 @@ mod tests {
     fn every_result_stands_where_its_thing_stood() {
         for count in [0, 1, CHUNK, CHUNK + 1, 100 * CHUNK + 7] {
             let things: Vec<usize> = (0..count).collect();
-            assert_eq!(in_order(&things, |thing| thing * 2), (0..count).map(|thing| thing * 2).collect::<Vec<_>>());
+            assert_eq!(
+                in_order(&things, |thing| thing * 2).collect::<Vec<_>>(),
+                (0..count).map(|thing| thing * 2).collect::<Vec<_>>()
+            );
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What lies in the directories: the SQL files that one tool would order together, and what is not read yet.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs;
+use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::order::{Part, by_value, path_key};
+use super::order::{by_value, compare};
 use super::{Claim, TRANSLATORS};
 use crate::error::{Error, Result};
 use crate::history::parallel::in_order;
@@ -111,6 +112,20 @@ impl Entry {
         self.text.as_deref().map(|text| &text[..text.floor_char_boundary(HEAD)])
     }
 
+    /// The order of siblings: phases in the order of time, not of the alphabet.
+    pub(super) fn compare(&self, other: &Self) -> Ordering {
+        let (path, phase) = self.place();
+        let (its, later) = other.place();
+        compare(path, its).then(phase.cmp(&later))
+    }
+
+    fn place(&self) -> (&Path, Option<Phase>) {
+        match self.kind {
+            EntryKind::Phased(phase) => (self.path.parent().unwrap_or(&self.path), phase),
+            EntryKind::Script | EntryKind::Own(_) => (&self.path, None),
+        }
+    }
+
     /// It is a file of its own, named by the tool's pattern.
     pub(super) fn script(&self) -> Option<&str> {
         (self.kind == EntryKind::Script).then_some(&self.name)
@@ -145,7 +160,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found> {
     let mut paths = paths.to_vec();
     // Hooks name the changed files in an order of their own.
     if paths.iter().all(|path| path.is_file()) {
-        paths.sort_by_cached_key(|path| path_key(path));
+        paths.sort_by(|one, other| compare(one, other));
     }
     for (argument, path) in paths.iter().enumerate() {
         let metadata = fs::metadata(path)
@@ -158,7 +173,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found> {
     }
     found.read();
     for directory in &mut found.directories {
-        directory.entries.sort_by_cached_key(|entry| place(&entry.path, entry.kind));
+        directory.entries.sort_by(|one, other| one.compare(other).then_with(|| one.path.cmp(&other.path)));
     }
     // The entries have moved.
     found.seen.clear();
@@ -223,9 +238,10 @@ impl Found {
         if !self.by_path.contains_key(&home) {
             for sibling in fs::read_dir(&home).into_iter().flatten().flatten() {
                 // As it would be typed: `home` may be a `.` that the path does not show.
-                let beside = path.with_file_name(sibling.file_name());
-                let beside = if beside.is_file() { beside } else { home.join(sibling.file_name()) };
-                if is_sql(&beside) && beside.is_file() {
+                let name_alone = path.parent().is_some_and(|parent| parent.as_os_str().is_empty());
+                let beside = if name_alone { sibling.file_name().into() } else { home.join(sibling.file_name()) };
+                let is_file = |kind: FileType| kind.is_file() || kind.is_symlink() && beside.is_file();
+                if is_sql(&beside) && sibling.file_type().is_ok_and(is_file) {
                     let entry = Entry { name: name(&beside), path: beside, kind: EntryKind::Script, text: None };
                     self.enter(&home, entry, usize::MAX);
                 }
@@ -314,14 +330,6 @@ fn home(path: &Path, phased: bool) -> (PathBuf, String, EntryKind) {
 /// The directory whose files are ordered together with this one.
 pub fn home_of(path: &Path) -> PathBuf {
     home(path, path.with_file_name(EXPAND).is_file()).0
-}
-
-/// The place of a file among its siblings: phases in the order of time, not of the alphabet.
-pub(super) fn place(path: &Path, kind: EntryKind) -> (Vec<Vec<Part>>, Option<Phase>, PathBuf) {
-    match kind {
-        EntryKind::Phased(phase) => (path_key(path.parent().unwrap_or(path)), phase, path.to_path_buf()),
-        EntryKind::Script | EntryKind::Own(_) => (path_key(path), None, path.to_path_buf()),
-    }
 }
 
 fn is_sql(path: &Path) -> bool {

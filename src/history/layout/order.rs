@@ -1,5 +1,6 @@
 //! The order of names: runs of digits compare by their value.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 /// A part of a name: digits compare by value (fewer significant digits first) and before text.
@@ -35,9 +36,20 @@ pub(super) fn by_text(name: &str) -> Vec<Part> {
     vec![Part::Text(name.to_string())]
 }
 
-/// The key by which paths are in natural order, part by part.
-pub(super) fn path_key(path: &Path) -> Vec<Vec<Part>> {
-    path.components().map(|part| by_value(&part.as_os_str().to_string_lossy())).collect()
+/// The natural order of paths, part by part.
+pub(super) fn compare(one: &Path, other: &Path) -> Ordering {
+    let (mut one, mut other) = (one.components(), other.components());
+    loop {
+        let (part, its) = match (one.next(), other.next()) {
+            (Some(part), Some(its)) if part == its => continue,
+            (Some(part), Some(its)) => (part.as_os_str().to_string_lossy(), its.as_os_str().to_string_lossy()),
+            (part, its) => return part.is_some().cmp(&its.is_some()),
+        };
+        let order = by_value(&part).cmp(&by_value(&its));
+        if order.is_ne() {
+            return order;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -49,7 +61,7 @@ mod tests {
         let mut names =
             ["10_b.sql", "2_a.sql", "V3__c.sql", "U4__d.sql", "0001.sql", "x/2.sql", "x/10.sql", "x/1/y.sql"]
                 .map(Path::new);
-        names.sort_by_cached_key(|path| path_key(path));
+        names.sort_by(|one, other| compare(one, other));
         let sorted = names.map(|path| path.display().to_string()).join(" ");
         assert_eq!(sorted, "0001.sql 2_a.sql V3__c.sql U4__d.sql 10_b.sql x/1/y.sql x/2.sql x/10.sql");
     }

@@ -1,12 +1,13 @@
 //! What a tool makes of a directory's files: what runs, in which order, in which transaction, and what does not.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::directory::{Directory, Entry, EntryKind, place};
+use super::Wrapping;
+use super::directory::{Directory, Entry, EntryKind};
 use super::order::{Part, by_value};
-use super::{Key, Wrapping};
 use crate::error::Error;
 use crate::history::{History, Migration};
 use crate::sql::{Change, Statement};
@@ -60,11 +61,10 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    /// Where it stands in its sequence.
-    pub(super) fn key(&self, directory: &Directory) -> Key {
-        let entry = &directory.entries[self.entry];
-        let (path, phase, _) = place(&entry.path, entry.kind);
-        (self.order.clone(), path, phase.map_or(0, |phase| phase as usize))
+    /// The order of a sequence.
+    pub(super) fn compare(&self, other: &Self, directory: &Directory) -> Ordering {
+        let (entry, its) = (&directory.entries[self.entry], &directory.entries[other.entry]);
+        self.order.cmp(&other.order).then_with(|| entry.compare(its))
     }
 }
 

@@ -12,14 +12,14 @@ use super::property::Properties;
 use super::{formatted, is_for, is_meant, resource, xml, yaml};
 use crate::error::{Error, Result};
 use crate::history::{Migration, text};
-use crate::history::layout::order::path_key;
+use crate::history::layout::order::compare;
 use crate::history::layout::reading::{DOWN, Translation};
 use crate::sql::Dialect;
 
 /// Reads the changelogs among these files as Liquibase would run them.
 pub(super) fn read(paths: &BTreeSet<PathBuf>, dialect: Dialect) -> Translation {
     let mut paths: Vec<_> = paths.iter().cloned().collect();
-    paths.sort_by_cached_key(|path| path_key(path));
+    paths.sort_by(|one, other| compare(one, other));
     let mut reader = Reader {
         dialect,
         claimed: paths.iter().filter_map(|path| Some((path.canonicalize().ok()?, path.clone()))).collect(),
