@@ -101,13 +101,16 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         Format::Json => report::json::lint(&report),
     })?;
     let fail_on = args.fail_on.unwrap_or(settings.fail_on);
-    Ok(if !history.unreadable.is_empty() {
+    let code = if !history.unreadable.is_empty() {
         exit_code::NOT_JUDGED
     } else if outcome.findings.iter().any(|finding| finding.severity >= fail_on) {
         exit_code::FINDINGS
     } else {
         exit_code::CLEAN
-    })
+    };
+    // The process ends: to free a long history piece by piece would only take time.
+    std::mem::forget((history, outcome));
+    Ok(code)
 }
 
 /// What the live database says that it is.

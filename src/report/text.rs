@@ -16,7 +16,7 @@ use crate::lint::{Finding, Outcome, Severity, rules};
 pub fn lint(report: &Report<'_>, color: bool) -> String {
     let Report { history, outcome, .. } = *report;
     let mut sources = Sources::new(report);
-    let mut text = String::new();
+    let mut text = String::with_capacity(outcome.findings.len() * USUAL_BYTES);
     for finding in &outcome.findings {
         text += &render(finding, &Source { path: &finding.path, lines: sources.of(&finding.path) }, color);
     }
@@ -25,6 +25,9 @@ pub fn lint(report: &Report<'_>, color: bool) -> String {
     }
     text + &summary(history, outcome) + "\n"
 }
+
+/// What a finding takes as text, or a little more: a long report is not moved while it grows.
+const USUAL_BYTES: usize = 900;
 
 /// One finding with its source.
 fn render(finding: &Finding, source: &Source<'_>, color: bool) -> String {
