@@ -192,6 +192,11 @@ impl Catalog {
         Some(&self.tables.get(self.indexes.get(&self.index_key(index))?)?.name)
     }
 
+    /// The table that a trigger is on, if the history told of it.
+    pub fn table_of_trigger(&self, trigger: &str) -> Option<&Name> {
+        Some(&self.tables.get(self.triggers.get(&self.fold(trigger))?)?.name)
+    }
+
     /// The type of this name, if the history told of it.
     pub fn data_type(&self, name: &Name) -> Option<&DataType> {
         self.data_types.get(&self.resolve(name, |key| self.data_types.contains_key(key)))
@@ -222,6 +227,11 @@ impl Catalog {
     /// The migration that is being read gave a table this name: the running version knows it by another.
     pub fn is_renamed(&self, name: &Name) -> bool {
         self.renamed.contains(&self.key(name))
+    }
+
+    /// Only this migration's session sees it.
+    pub fn is_temporary(&self, name: &Name) -> bool {
+        self.temporary.contains(&self.key(name))
     }
 
     /// What the migration that is being read puts in this table's place.

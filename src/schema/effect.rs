@@ -109,6 +109,8 @@ pub struct Effect {
     pub transaction: InTransaction,
     /// What other versions do, where it is not told which one it is: a lower-case fragment that names them.
     pub by_version: Option<&'static str>,
+    /// The server refuses to do it in the way that its statement asks for, because it needs this one.
+    pub refused: Option<&'static str>,
     /// About how many rows the greatest of the tables has, where a live database told.
     pub rows: Option<u64>,
 }
@@ -131,6 +133,7 @@ impl Effect {
             others: Answer::No,
             transaction: InTransaction::Joins,
             by_version: None,
+            refused: None,
             rows: None,
         }
     }
@@ -233,12 +236,26 @@ impl Effect {
 pub fn effect(change: &Change, before: &Catalog, engine: Engine) -> Option<Effect> {
     let effect = match engine.dialect() {
         Dialect::Postgres => postgres::effect(change, before, engine),
-        Dialect::Mysql => mysql::effect(change, before),
+        Dialect::Mysql => mysql::effect(change, before, engine),
         Dialect::Sqlite => sqlite::effect(change, before),
     }?;
     // SQLite locks the database; the rows are the table's all the same.
     let rows = effect.relations().chain(change.table()).filter_map(|table| before.rows(table)).max();
     Some(Effect { rows, ..effect })
+}
+
+/// What the clauses of one statement cost together; `None` where of one of them nothing is known.
+///
+/// MySQL carries out all actions of an ALTER TABLE in one way, the dearest that one of them needs or that the statement
+/// asks for.
+pub fn together(clauses: &[Clause], before: &Catalog, engine: Engine) -> Option<Effect> {
+    match engine.dialect() {
+        Dialect::Mysql => mysql::together(clauses, before, engine),
+        dialect => in_order(clauses, dialect)
+            .into_iter()
+            .map(|clause| effect(&clause.change, before, engine))
+            .try_fold(Effect::none(), |whole, one| Some(whole.and(one?))),
+    }
 }
 
 /// The order in which a statement's actions take effect. PostgreSQL drops before it does anything else and

@@ -43,7 +43,8 @@ impl Catalog {
                 table.row_security = !action.starts_with("DISABLE");
             }
             Change::AlterTable { action, value: Some(value), .. } => {
-                table.options.insert(action.replace("CONVERT TO ", ""), value.clone());
+                let converts = action.starts_with("CONVERT TO CHARACTER SET");
+                table.options.insert(if converts { "CHARACTER SET" } else { action }.to_string(), value.clone());
             }
             Change::AlterTable { action, .. } if action == "ADD SYSTEM VERSIONING" => {
                 table.options.insert("SYSTEM VERSIONING".into(), String::new());

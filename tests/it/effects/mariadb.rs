@@ -1,77 +1,244 @@
-//! MariaDB: it refuses an ALGORITHM or LOCK that a change cannot be done with.
+//! MariaDB: the cheapest ALGORITHM and LOCK that it accepts, and whether the rows were written anew or an index was built.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use lockkeeper::database::{Connection, Session, connect};
-use lockkeeper::schema::{Blocks, Catalog, Effect, effect};
-use lockkeeper::sql::{self, Dialect};
+use lockkeeper::schema::{Answer, Catalog, Effect, effect};
+use lockkeeper::sql::{self, Dialect, Engine};
 
+use super::rows;
 use crate::servers;
 
-const MARIADB: &str = "\
-    CREATE TABLE p (id bigint PRIMARY KEY);\
-    INSERT INTO p VALUES (1);\
-    CREATE TABLE t (id bigint PRIMARY KEY, a bigint, note text, status varchar(50) NOT NULL, wide varchar(300), \
-        count int, p_id bigint, KEY p_id (p_id)) DEFAULT CHARSET=utf8mb4;\
-    INSERT INTO t VALUES (1, 1, 'x', 'x', 'x', 1, 1);";
-
-#[tokio::test]
-async fn mariadb_accepts_what_we_say_and_nothing_cheaper() {
-    let Some(database) = servers::mariadb().await else { return };
-    let mut session = connect(&database.url, "lockkeeper test").await.unwrap();
-    let mut wrong = Vec::new();
-    for sql in [
-        "ALTER TABLE t ADD COLUMN x text",
-        "ALTER TABLE t ADD COLUMN x int NOT NULL DEFAULT 1",
-        "ALTER TABLE t ADD COLUMN x bigint AS (a * 2) STORED",
-        "ALTER TABLE t ADD COLUMN x int UNIQUE",
-        "ALTER TABLE t DROP COLUMN note",
-        "ALTER TABLE t RENAME COLUMN note TO x",
-        "ALTER TABLE t MODIFY status varchar(60) NOT NULL",
-        "ALTER TABLE t MODIFY status varchar(64) NOT NULL",
-        "ALTER TABLE t MODIFY status varchar(10) NOT NULL",
-        "ALTER TABLE t MODIFY wide varchar(400)",
-        "ALTER TABLE t MODIFY count int DEFAULT 1",
-        "ALTER TABLE t MODIFY count bigint",
-        "ALTER TABLE t MODIFY count int NOT NULL",
-        "ALTER TABLE t ALTER COLUMN count SET DEFAULT 1",
-        "ALTER TABLE t ADD CONSTRAINT x CHECK (a > 0)",
-        "ALTER TABLE t ADD CONSTRAINT x FOREIGN KEY (p_id) REFERENCES p (id)",
-        "ALTER TABLE t ADD CONSTRAINT x UNIQUE (a)",
-        "ALTER TABLE t ADD INDEX x (a)",
-        "ALTER TABLE t DROP INDEX p_id",
-    ] {
-        let catalog = prepare(&mut session, MARIADB, Dialect::Mysql).await;
-        let claimed = claim(sql, &catalog).unwrap_or_else(|| panic!("no claim: {sql}"));
-        let lock = claimed.locks[0].mode;
-        let accepted = session.execute(&format!("{sql}, {}", lock), &[]).await;
-        if let Err(error) = accepted {
-            wrong.push(format!("{sql}\n  claimed {}: {}", lock, error.message));
-        }
-        session.execute("DROP TABLE t, p", &[]).await.unwrap();
-        prepare(&mut session, MARIADB, Dialect::Mysql).await;
-        let cheaper = if claimed.blocks() == Blocks::Writes { ", ALGORITHM=INPLACE" } else { ", ALGORITHM=INSTANT" };
-        if lock != "ALGORITHM=INSTANT" && session.execute(&format!("{sql}{cheaper}"), &[]).await.is_ok() {
-            wrong.push(format!("{sql}\n  claimed {}, which{cheaper} does as well", lock));
-        }
-        session.execute("DROP TABLE t, p", &[]).await.unwrap();
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+/// Statements that are run each on a fresh setup.
+struct Group<'a> {
+    setup: &'a str,
+    session: &'a str,
+    run: Vec<&'a str>,
 }
 
-/// Runs the statements, and replays them into a catalog as an earlier migration.
-async fn prepare(session: &mut Connection, setup: &str, dialect: Dialect) -> Catalog {
-    let mut catalog = Catalog::new(dialect);
-    for statement in sql::read(setup, dialect) {
-        session.execute(&setup[statement.range], &[]).await.unwrap();
-        statement.parsed.unwrap().iter().for_each(|clause| catalog.apply(clause));
+/// How the server carried a statement out.
+#[derive(Debug, PartialEq, Eq)]
+struct Done {
+    /// As the server had to be asked for it; `None` where its grammar knows no such words.
+    mode: Option<(&'static str, &'static str)>,
+    rewrites: bool,
+    scans: bool,
+}
+
+/// Where claim and server differ, and why that is right.
+const APART: [(&str, &str); 1] =
+    [("ALTER TABLE t EXCHANGE PARTITION p0 WITH TABLE e", "the rows that it takes in are read, and here there are none")];
+
+#[tokio::test]
+async fn the_server_does_what_we_claim() {
+    let Some(database) = servers::mariadb().await else { return };
+    let mut session = connect(&database.url, "lockkeeper test").await.unwrap();
+    let version = rows(&mut session, "SELECT version()").await.remove(0).remove(0);
+    let engine = Engine::from_words(&format!("mariadb {version}")).unwrap();
+    let (mut report, mut agrees, mut unknown, mut refused) = (String::new(), 0, Vec::new(), Vec::new());
+    for group in groups(include_str!("../../../fixtures/effects/mariadb.sql")) {
+        for run in &group.run {
+            if APART.iter().any(|(statement, _)| statement == run) {
+                continue;
+            }
+            let catalog = prepare(&mut session, database.name(), &group).await;
+            let claim = claim(run, &catalog, engine);
+            let done = carried_out(&mut session, database.name(), run).await;
+            match (claim, done) {
+                (Claim::Refused, Err(_)) => agrees += 1,
+                (_, Err(_)) => refused.push(*run),
+                (Claim::None, Ok(_)) => unknown.push(*run),
+                (Claim::Refused, Ok(done)) => write!(report, "{run}\n  claimed  refused\n  measured {done:?}\n").unwrap(),
+                (Claim::Effect(claim), Ok(done)) => match compare(&claim, &done) {
+                    None if is_unknown(&claim) => unknown.push(*run),
+                    None => agrees += 1,
+                    Some(how) => write!(report, "{}\n{run}\n{how}\n", group.setup.lines().next().unwrap()).unwrap(),
+                },
+            }
+        }
     }
-    catalog.enter(1, false, []);
+    let counts = format!("{agrees} agree; unknown: {unknown:#?}; refused: {refused:#?}");
+    assert!(report.is_empty(), "{counts}\n{report}");
+    // A server that refuses everything, or claims that know nothing, would differ nowhere.
+    assert!(agrees > 4 * unknown.len() && agrees > 4 * refused.len(), "{counts}");
+}
+
+fn groups(text: &str) -> Vec<Group<'_>> {
+    let section = |group: &str, name: &str| {
+        let start = group.find(&format!("-- ! {name}\n")).map(|at| at + name.len() + 6)?;
+        let end = group[start..].find("-- ! ").map_or(group.len(), |at| start + at);
+        Some(start..end)
+    };
+    let mut groups = Vec::new();
+    for group in text.split("\n\n").filter(|group| group.contains("-- ! run\n")) {
+        let part = |name| section(group, name).map_or("", |range| group[range].trim());
+        let run = part("run").lines().map(|line| line.trim_end_matches(';')).collect();
+        groups.push(Group { setup: part("setup"), session: part("session"), run });
+    }
+    groups
+}
+
+/// An empty database with the group's tables in it, and what the history tells of them.
+async fn prepare(session: &mut Connection, database: &str, group: &Group<'_>) -> Catalog {
+    let afresh = [
+        "SET foreign_key_checks = 1, check_constraint_checks = 1, system_versioning_alter_history = ERROR".to_string(),
+        "UNLOCK TABLES".into(),
+        format!("DROP DATABASE `{database}`"),
+        format!("CREATE DATABASE `{database}`"),
+        format!("USE `{database}`"),
+    ];
+    for statement in afresh {
+        session.execute(&statement, &[]).await.unwrap();
+    }
+    let mut catalog = Catalog::new(Dialect::Mysql);
+    for text in [group.setup, group.session] {
+        if text == group.session {
+            catalog.enter(1, false, []);
+        }
+        for statement in sql::read(text, Dialect::Mysql) {
+            let source = &text[statement.range];
+            session.execute(source, &[]).await.unwrap_or_else(|error| panic!("{source}: {error}"));
+            statement.parsed.unwrap().iter().for_each(|clause| catalog.apply(clause));
+        }
+    }
     catalog
 }
 
-/// The dearest effect of the statement's changes: all are carried out in its way.
-fn claim(sql: &str, catalog: &Catalog) -> Option<Effect> {
-    let statements = sql::read(sql, Dialect::Mysql);
-    let clauses = statements[0].parsed.as_ref().unwrap();
-    let effects = clauses.iter().filter_map(|clause| effect::effect(&clause.change, catalog, Dialect::Mysql.into()));
-    effects.max_by_key(|effect| (effect.blocks_for_long(), effect.rewrites, effect.scans))
+enum Claim {
+    /// Nothing is known.
+    None,
+    /// The server does not do it in the way that the statement asks for.
+    Refused,
+    Effect(Effect),
+}
+
+fn claim(run: &str, catalog: &Catalog, engine: Engine) -> Claim {
+    let statement = sql::read(run, Dialect::Mysql).remove(0);
+    let clauses = statement.parsed.unwrap_or_else(|unread| panic!("{run}: {}", unread.reason));
+    match effect::together(&clauses, catalog, engine) {
+        None => Claim::None,
+        Some(effect) if effect.refused.is_some() => Claim::Refused,
+        Some(effect) => Claim::Effect(effect),
+    }
+}
+
+fn is_unknown(claim: &Effect) -> bool {
+    [claim.rewrites, claim.scans].iter().any(|answer| matches!(answer, Answer::Unknown(_)))
+}
+
+/// From the cheapest to the dearest.
+const MODES: [(&str, &str); 10] = [
+    ("INSTANT", "NONE"),
+    ("INSTANT", "SHARED"),
+    ("INSTANT", "EXCLUSIVE"),
+    ("NOCOPY", "NONE"),
+    ("NOCOPY", "SHARED"),
+    ("INPLACE", "NONE"),
+    ("INPLACE", "SHARED"),
+    ("COPY", "NONE"),
+    ("COPY", "SHARED"),
+    ("COPY", "EXCLUSIVE"),
+];
+
+async fn carried_out(
+    session: &mut Connection,
+    database: &str,
+    run: &str,
+) -> Result<Done, lockkeeper::database::DatabaseError> {
+    let before = tables(session, database).await;
+    let (mut mode, mut moved) = (None, 0);
+    if takes_modes(run) {
+        let mut last = Ok(());
+        for (algorithm, lock) in MODES {
+            last = session.execute(&with_mode(run, algorithm, lock), &[]).await.map(|_| ());
+            match &last {
+                Ok(()) => {
+                    mode = Some((algorithm, lock));
+                    break;
+                }
+                // "not supported" in this way, without and with the reason.
+                Err(error) if ["1845", "1846"].contains(&error.code.as_deref().unwrap_or_default()) => {}
+                Err(_) => break,
+            }
+        }
+        last?;
+    } else {
+        moved = session.execute(run, &[]).await?;
+    }
+    let after = tables(session, database).await;
+    let mut done = Done { mode, rewrites: false, scans: false };
+    // How many rows it moved, or changed, the server says itself.
+    done.rewrites = run.starts_with("ALTER") && moved > 0;
+    done.scans = done.rewrites || (run.starts_with("UPDATE") || run.starts_with("DELETE")) && moved > 0;
+    let on_rows = ["ALTER", "OPTIMIZE", "REPAIR"].iter().any(|word| run.starts_with(word)) || run.contains(" INDEX ");
+    if mode.is_none() && (!on_rows || run.contains("PARTITION") && !run.contains("OPTIMIZE")) {
+        // What is emptied, or takes another table's name, has another number, too.
+        return Ok(done);
+    }
+    if mode.is_some_and(|(algorithm, lock)| algorithm == "COPY" || (algorithm, lock) == ("INSTANT", "SHARED")) {
+        // Other engines than InnoDB have no numbers; and where it takes INSTANT with a lock, it copies.
+        done = Done { mode: Some(("COPY", "SHARED")), rewrites: true, scans: true };
+    }
+    for (table, was) in &before {
+        let Some(is) = after.get(table) else { continue };
+        done.rewrites |= was.id != is.id;
+        done.scans |= was.id == is.id && !is.indexes.is_subset(&was.indexes);
+    }
+    done.scans |= done.rewrites;
+    Ok(done)
+}
+
+/// Partitions, and statements other than ALTER TABLE and CREATE INDEX, take no ALGORITHM and no LOCK; what says them
+/// already is run as it is.
+fn takes_modes(run: &str) -> bool {
+    let has = |words: &[&str]| words.iter().any(|word| run.contains(word));
+    (run.starts_with("ALTER TABLE") || run.starts_with("CREATE") && has(&["INDEX "]))
+        && !has(&["ALGORITHM=", "LOCK=", " PARTITION p", "ADD PARTITION", "COALESCE", "PARTITION ALL", "REORGANIZE", "TABLESPACE"])
+}
+
+fn with_mode(run: &str, algorithm: &str, lock: &str) -> String {
+    let mode = format!("ALGORITHM={algorithm}, LOCK={lock}");
+    for words in ["PARTITION BY", "REMOVE PARTITIONING"] {
+        if let Some(at) = run.find(words) {
+            return format!("{}{mode} {}", &run[..at], &run[at..]);
+        }
+    }
+    if run.starts_with("CREATE") { format!("{run} {}", mode.replace(',', "")) } else { format!("{run}, {mode}") }
+}
+
+/// What InnoDB keeps of a table: who writes every row anew makes another one.
+#[derive(Debug)]
+struct Kept {
+    id: String,
+    indexes: BTreeSet<String>,
+}
+
+async fn tables(session: &mut Connection, database: &str) -> BTreeMap<String, Kept> {
+    let query = format!(
+        "SELECT t.NAME, CAST(t.TABLE_ID AS CHAR), CAST(coalesce(group_concat(i.INDEX_ID), '') AS CHAR)
+        FROM information_schema.INNODB_SYS_TABLES t
+        LEFT JOIN information_schema.INNODB_SYS_INDEXES i ON i.TABLE_ID = t.TABLE_ID
+        WHERE t.NAME LIKE '{database}/%' AND t.NAME NOT LIKE '%/FTS\\_%' GROUP BY t.NAME, t.TABLE_ID"
+    );
+    let kept = |row: &Vec<String>| Kept {
+        id: row[1].clone(),
+        indexes: row[2].split(',').map(str::to_string).collect(),
+    };
+    rows(session, &query).await.iter().map(|row| (row[0].clone(), kept(row))).collect()
+}
+
+fn compare(claim: &Effect, done: &Done) -> Option<String> {
+    let fits = |claimed: Answer, measured: bool| matches!(claimed, Answer::Unknown(_)) || claimed == measured.into();
+    let unknown = matches!(claim.rewrites, Answer::Unknown(_));
+    let mode = claim.locks.first().map(|lock| lock.mode).unwrap_or_default();
+    let same_mode = done.mode.is_none_or(|(algorithm, lock)| {
+        let algorithm = if algorithm == "NOCOPY" { "INPLACE" } else { algorithm };
+        let exclusive = mode == "EXCLUSIVE METADATA LOCK" && lock == "EXCLUSIVE";
+        unknown || exclusive || mode == format!("ALGORITHM={algorithm}, LOCK={lock}") || mode == "ALGORITHM=INSTANT" && (algorithm, lock) == ("INSTANT", "NONE")
+    });
+    if same_mode && fits(claim.rewrites, done.rewrites) && fits(claim.scans.max(claim.rewrites), done.scans) {
+        return None;
+    }
+    Some(format!("  claimed  {mode} rewrites={:?} scans={:?}\n  measured {done:?}", claim.rewrites, claim.scans))
 }

@@ -324,11 +324,13 @@ fn whole_table(table: &Name, cursor: &mut Cursor<'_>) -> Result<Change, Unread> 
             words = "CONVERT TO CHARACTER SET";
             value = Some(option::value(cursor));
         }
+        let mut action = words.to_string();
         if cursor.eat("COLLATE") {
             cursor.eat("=");
             cursor.bump();
+            action += " COLLATE";
         }
-        return Ok(Change::AlterTable { table: table.clone(), action: words.into(), value });
+        return Ok(Change::AlterTable { table: table.clone(), action, value });
     }
     if cursor.eat("ORDER BY") {
         loop {
