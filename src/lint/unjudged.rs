@@ -90,6 +90,12 @@ const HARMLESS: &[&str] = &[
     "ALTER TABLE ALGORITHM",
     "ALTER TABLE COMMENT",
     "ALTER TABLE LOCK",
+    // Where these copy the table, a rule says so; else they rebuild it beside the traffic.
+    "ALTER TABLE CONVERT TO CHARACTER SET",
+    "ALTER TABLE ENGINE",
+    "ALTER TABLE FORCE",
+    "ALTER TABLE KEY_BLOCK_SIZE",
+    "ALTER TABLE ROW_FORMAT",
     "ALTER SEQUENCE OWNED BY",
     "ALTER TRIGGER RENAME",
     "ALTER TYPE ADD VALUE",

@@ -53,9 +53,8 @@ fn dearest(engine: Engine, on: impl Fn(Server) -> Option<Effect>) -> Option<Effe
     let servers = [Server::Mariadb, Server::OldMysql, Server::Mysql].into_iter().filter(may_be);
     let effects = servers.map(|server| Some((server, on(server)?))).collect::<Option<Vec<_>>>()?;
     let (server, dearest) = effects.iter().rev().max_by_key(|(_, effect)| rank(effect)).cloned()?;
-    let cheaper = |other: Server| {
-        effects.iter().any(|(server, effect)| *server == other && rank(effect) < rank(&dearest))
-    };
+    let cheaper =
+        |other: Server| effects.iter().any(|(server, effect)| *server == other && rank(effect) < rank(&dearest));
     Some(match server {
         Server::Mariadb if cheaper(Server::Mysql) => dearest.by_version("MySQL needs less"),
         Server::Mysql if cheaper(Server::Mariadb) => dearest.by_version("MariaDB needs less"),
@@ -109,10 +108,6 @@ fn on(server: Server, change: &Change, before: &Catalog) -> Option<Effect> {
         | Change::CreateTrigger { table, .. }
         | Change::DropTrigger { table: Some(table), .. } => exclusive(table),
         Change::DropTrigger { table: None, name, .. } => exclusive(before.table_of_trigger(name)?),
-        Change::LockTable { table, mode } => match mode.as_deref() {
-            Some("READ") => Effect::new("LOCK TABLES READ", Blocks::Writes, [table.clone()]),
-            _ => Effect::new("LOCK TABLES WRITE", Blocks::ReadsAndWrites, [table.clone()]),
-        },
         Change::Maintain { table: Some(table), action } => maintain(table, action, before)?,
         Change::CreateView { .. } | Change::DropView { .. } => Effect::none(),
         Change::Update { table, .. } | Change::Delete { table, .. } => {
@@ -155,8 +150,7 @@ impl<'a> Facts<'a> {
     fn of(name: &Name, before: &'a Catalog) -> Self {
         let Some(table) = before.table(name) else { return Self::default() };
         let option = |name: &str| table.options.get(name).map(String::as_str);
-        let virtual_columns =
-            || table.columns.values().filter(|column| column.generated == Some(Generated::Virtual));
+        let virtual_columns = || table.columns.values().filter(|column| column.generated == Some(Generated::Virtual));
         let is_indexed = |column: &Born<Column>| {
             table.indexes.values().any(|index| index.columns.iter().any(|name| before.same(name, &column.name)))
         };

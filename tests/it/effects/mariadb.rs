@@ -27,8 +27,10 @@ struct Done {
 }
 
 /// Where claim and server differ, and why that is right.
-const APART: [(&str, &str); 1] =
-    [("ALTER TABLE t EXCHANGE PARTITION p0 WITH TABLE e", "the rows that it takes in are read, and here there are none")];
+const APART: [(&str, &str); 1] = [(
+    "ALTER TABLE t EXCHANGE PARTITION p0 WITH TABLE e",
+    "the rows that it takes in are read, and here there are none",
+)];
 
 #[tokio::test]
 async fn the_server_does_what_we_claim() {
@@ -49,7 +51,9 @@ async fn the_server_does_what_we_claim() {
                 (Claim::Refused, Err(_)) => agrees += 1,
                 (_, Err(_)) => refused.push(*run),
                 (Claim::None, Ok(_)) => unknown.push(*run),
-                (Claim::Refused, Ok(done)) => write!(report, "{run}\n  claimed  refused\n  measured {done:?}\n").unwrap(),
+                (Claim::Refused, Ok(done)) => {
+                    write!(report, "{run}\n  claimed  refused\n  measured {done:?}\n").unwrap()
+                }
                 (Claim::Effect(claim), Ok(done)) => match compare(&claim, &done) {
                     None if is_unknown(&claim) => unknown.push(*run),
                     None => agrees += 1,
@@ -194,7 +198,16 @@ async fn carried_out(
 fn takes_modes(run: &str) -> bool {
     let has = |words: &[&str]| words.iter().any(|word| run.contains(word));
     (run.starts_with("ALTER TABLE") || run.starts_with("CREATE") && has(&["INDEX "]))
-        && !has(&["ALGORITHM=", "LOCK=", " PARTITION p", "ADD PARTITION", "COALESCE", "PARTITION ALL", "REORGANIZE", "TABLESPACE"])
+        && !has(&[
+            "ALGORITHM=",
+            "LOCK=",
+            " PARTITION p",
+            "ADD PARTITION",
+            "COALESCE",
+            "PARTITION ALL",
+            "REORGANIZE",
+            "TABLESPACE",
+        ])
 }
 
 fn with_mode(run: &str, algorithm: &str, lock: &str) -> String {
@@ -221,10 +234,8 @@ async fn tables(session: &mut Connection, database: &str) -> BTreeMap<String, Ke
         LEFT JOIN information_schema.INNODB_SYS_INDEXES i ON i.TABLE_ID = t.TABLE_ID
         WHERE t.NAME LIKE '{database}/%' AND t.NAME NOT LIKE '%/FTS\\_%' GROUP BY t.NAME, t.TABLE_ID"
     );
-    let kept = |row: &Vec<String>| Kept {
-        id: row[1].clone(),
-        indexes: row[2].split(',').map(str::to_string).collect(),
-    };
+    let kept =
+        |row: &Vec<String>| Kept { id: row[1].clone(), indexes: row[2].split(',').map(str::to_string).collect() };
     rows(session, &query).await.iter().map(|row| (row[0].clone(), kept(row))).collect()
 }
 
@@ -235,7 +246,10 @@ fn compare(claim: &Effect, done: &Done) -> Option<String> {
     let same_mode = done.mode.is_none_or(|(algorithm, lock)| {
         let algorithm = if algorithm == "NOCOPY" { "INPLACE" } else { algorithm };
         let exclusive = mode == "EXCLUSIVE METADATA LOCK" && lock == "EXCLUSIVE";
-        unknown || exclusive || mode == format!("ALGORITHM={algorithm}, LOCK={lock}") || mode == "ALGORITHM=INSTANT" && (algorithm, lock) == ("INSTANT", "NONE")
+        unknown
+            || exclusive
+            || mode == format!("ALGORITHM={algorithm}, LOCK={lock}")
+            || mode == "ALGORITHM=INSTANT" && (algorithm, lock) == ("INSTANT", "NONE")
     });
     if same_mode && fits(claim.rewrites, done.rewrites) && fits(claim.scans.max(claim.rewrites), done.scans) {
         return None;

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::{
-    COPY, EXCLUSIVE, Facts, IN_PLACE, IN_PLACE_SHARED, INSTANT, Server, column, copy, exclusive, in_place, in_place_shared,
-    instant, is_special, on, rank, types,
+    COPY, EXCLUSIVE, Facts, IN_PLACE, IN_PLACE_SHARED, INSTANT, Server, column, copy, exclusive, in_place,
+    in_place_shared, instant, is_special, on, rank, types,
 };
-use crate::schema::effect::{Answer, Blocks, Effect};
 use crate::schema::Catalog;
+use crate::schema::effect::{Answer, Blocks, Effect};
 use crate::sql::{Change, Clause, Column, ColumnAction, Constraint, ConstraintKind, Generated, Index, Name, Object};
 
 pub(super) fn effect(server: Server, change: &Change, before: &Catalog) -> Option<Effect> {
@@ -25,7 +25,9 @@ pub(super) fn effect(server: Server, change: &Change, before: &Catalog) -> Optio
         Change::SetNotNull { table, column } if before.proves_not_null(table, column) => instant(table),
         // MODIFY repeats what is so already, and cannot take it from a key.
         Change::DropNotNull { table, column } if is_nullable_or_key(table, column, before) => instant(table),
-        Change::SetNotNull { table, .. } | Change::DropNotNull { table, .. } => nullability(server, change, table, before),
+        Change::SetNotNull { table, .. } | Change::DropNotNull { table, .. } => {
+            nullability(server, change, table, before)
+        }
         Change::AlterColumn { table, column, action } => alter_column(server, table, column, action, before),
         Change::AddConstraint { table, constraint } => add_constraint(server, table, constraint, before),
         Change::DropConstraint { table, name, .. } if !name.eq_ignore_ascii_case("PRIMARY") => instant(table),
@@ -36,13 +38,16 @@ pub(super) fn effect(server: Server, change: &Change, before: &Catalog) -> Optio
         Change::DropConstraint { table, .. } => copy(table),
         Change::CreateIndex { table, index, if_not_exists, .. } => {
             let known = before.table(table);
-            let there = |name: &String| known.is_some_and(|known| known.indexes.contains_key(&name.to_ascii_lowercase()));
+            let there =
+                |name: &String| known.is_some_and(|known| known.indexes.contains_key(&name.to_ascii_lowercase()));
             if *if_not_exists && index.name.as_ref().is_some_and(there) {
                 return Some(instant(table));
             }
             create_index(table, index, before)
         }
-        Change::DropIndex { table: Some(table), name, if_exists: true, .. } if lacks_index(table, &name.name, before) => {
+        Change::DropIndex { table: Some(table), name, if_exists: true, .. }
+            if lacks_index(table, &name.name, before) =>
+        {
             instant(table)
         }
         Change::DropIndex { table: Some(table), .. } => match Facts::of(table, before).other_engine {
@@ -86,7 +91,10 @@ pub(super) fn together(server: Server, clauses: &[Clause], before: &Catalog) -> 
         Change::AddColumn { column, .. } => column.generated.is_none(),
         other => matches!(other, Change::DropColumn { .. }),
     };
-    if is(moves) && whole.scans == Answer::Yes && whole.locks.first().is_some_and(|lock| [IN_PLACE, IN_PLACE_SHARED].contains(&lock.mode)) {
+    if is(moves)
+        && whole.scans == Answer::Yes
+        && whole.locks.first().is_some_and(|lock| [IN_PLACE, IN_PLACE_SHARED].contains(&lock.mode))
+    {
         // Beside the building of an index, columns do not come and go instantly.
         whole = whole.rewriting(true);
     }
@@ -98,9 +106,11 @@ pub(super) fn together(server: Server, clauses: &[Clause], before: &Catalog) -> 
         }
     }
     // MariaDB takes ALGORITHM=INSTANT for these, and copies.
-    let unguarded = |change: &Change| matches!(change, Change::AlterTable { action, value, .. }
+    let unguarded = |change: &Change| {
+        matches!(change, Change::AlterTable { action, value, .. }
         if ["ORDER BY", "PARTITION BY", "REMOVE PARTITIONING"].contains(&action.as_str())
-            || action == "ENGINE" && value.as_deref() != Some("innodb"));
+            || action == "ENGINE" && value.as_deref() != Some("innodb"))
+    };
     let guarded = server.is_mysql() || !clauses.iter().any(|clause| unguarded(&clause.change));
     for clause in clauses {
         if let Change::AlterMode { table, algorithm, lock } = &clause.change {
@@ -119,25 +129,34 @@ fn merge(dearer: Effect, other: &Effect) -> Effect {
 fn in_company(change: &Change, clauses: &[Clause], before: &Catalog) -> Option<Effect> {
     let changes = || clauses.iter().map(|clause| &clause.change);
     let is_key = |change: &Change| matches!(change, Change::AddConstraint { constraint, .. } if matches!(constraint.kind, ConstraintKind::PrimaryKey { .. }));
-    let is_fulltext = |change: &Change| matches!(change, Change::CreateIndex { index, .. } if is_special(index, "fulltext"));
+    let is_fulltext =
+        |change: &Change| matches!(change, Change::CreateIndex { index, .. } if is_special(index, "fulltext"));
     match change {
         // Replaced, not dropped.
         Change::DropConstraint { table, name, .. } if name.eq_ignore_ascii_case("PRIMARY") && changes().any(is_key) => {
             Some(in_place(table).rewriting(true))
         }
         // Two full-text indexes at once are more than the server does in place.
-        Change::CreateIndex { table, index, .. } if is_special(index, "fulltext") && changes().filter(|change| is_fulltext(change)).count() > 1 => {
+        Change::CreateIndex { table, index, .. }
+            if is_special(index, "fulltext") && changes().filter(|change| is_fulltext(change)).count() > 1 =>
+        {
             Some(copy(table))
         }
         Change::CreateIndex { table, index, .. } => {
             let new = changes().filter_map(|change| match change {
-                Change::AddColumn { column, .. } if index.columns.iter().any(|name| before.same(name, &column.name)) => Some(column),
+                Change::AddColumn { column, .. }
+                    if index.columns.iter().any(|name| before.same(name, &column.name)) =>
+                {
+                    Some(column)
+                }
                 _ => None,
             });
             let new: Vec<&Column> = new.collect();
             match new.as_slice() {
                 [] => None,
-                _ if new.iter().any(|column| column.generated == Some(Generated::Virtual)) => Some(in_place_shared(table)),
+                _ if new.iter().any(|column| column.generated == Some(Generated::Virtual)) => {
+                    Some(in_place_shared(table))
+                }
                 _ if is_special(index, "fulltext") => Some(in_place_shared(table).rewriting(true)),
                 _ => Some(in_place(table).rewriting(true)),
             }
@@ -148,7 +167,8 @@ fn in_company(change: &Change, clauses: &[Clause], before: &Catalog) -> Option<E
                 changes().any(|change| matches!(change, Change::DropColumn { column, .. } if before.same(column, name)))
             };
             let known = before.table(table)?;
-            let mut indexes = known.indexes.values().filter(|index| index.columns.iter().any(|name| before.same(name, column)));
+            let mut indexes =
+                known.indexes.values().filter(|index| index.columns.iter().any(|name| before.same(name, column)));
             let several = indexes.clone().any(|index| index.columns.len() > 1);
             (several && indexes.all(|index| index.columns.iter().all(dropped))).then(|| in_place(table))
         }
@@ -160,7 +180,11 @@ fn in_company(change: &Change, clauses: &[Clause], before: &Catalog) -> Option<E
             _ => None,
         },
         // The server takes the lock for a moment at the end.
-        Change::RenameTable { table, .. } if clauses.len() > 1 && !changes().all(|change| matches!(change, Change::RenameTable { .. })) => Some(instant(table)),
+        Change::RenameTable { table, .. }
+            if clauses.len() > 1 && !changes().all(|change| matches!(change, Change::RenameTable { .. })) =>
+        {
+            Some(instant(table))
+        }
         _ => None,
     }
 }
@@ -193,7 +217,9 @@ fn is_nullable_or_key(table: &Name, column: &str, before: &Catalog) -> bool {
 /// There is a unique index besides the primary key over columns that are never NULL.
 fn has_other_key(table: &Name, before: &Catalog) -> bool {
     let never_null = |columns: &[String]| columns.iter().all(|column| before.proves_not_null(table, column));
-    before.table(table).is_some_and(|known| known.indexes.values().any(|index| index.unique && never_null(&index.columns)))
+    before
+        .table(table)
+        .is_some_and(|known| known.indexes.values().any(|index| index.unique && never_null(&index.columns)))
 }
 
 fn lacks_index(table: &Name, name: &str, before: &Catalog) -> bool {
@@ -264,7 +290,10 @@ fn add_constraint(server: Server, table: &Name, constraint: &Constraint, before:
 }
 
 fn checks_are_off(before: &Catalog) -> bool {
-    before.session().setting("foreign_key_checks").is_some_and(|value| ["0", "off", "false"].contains(&value.to_ascii_lowercase().as_str()))
+    before
+        .session()
+        .setting("foreign_key_checks")
+        .is_some_and(|value| ["0", "off", "false"].contains(&value.to_ascii_lowercase().as_str()))
 }
 
 /// An index begins with these columns.
@@ -323,13 +352,32 @@ fn whole_table(server: Server, table: &Name, action: &str, value: Option<&str>, 
     } else if facts.other_engine && begins(&["AUTO_INCREMENT"]) {
         copy(table)
     } else if begins(&[
-        "AUTO_INCREMENT", "COMMENT", "DEFAULT CHARACTER SET", "DEFAULT COLLATE", "CHARACTER SET", "COLLATE", "MAX_ROWS", "MIN_ROWS",
-        "STATS_", "AVG_ROW_LENGTH", "CHECKSUM", "PACK_KEYS", "DELAY_KEY_WRITE",
+        "AUTO_INCREMENT",
+        "COMMENT",
+        "DEFAULT CHARACTER SET",
+        "DEFAULT COLLATE",
+        "CHARACTER SET",
+        "COLLATE",
+        "MAX_ROWS",
+        "MIN_ROWS",
+        "STATS_",
+        "AVG_ROW_LENGTH",
+        "CHECKSUM",
+        "PACK_KEYS",
+        "DELAY_KEY_WRITE",
     ]) {
         if server.is_mysql() { in_place(table) } else { instant(table) }
     } else if action == "CONVERT TO CHARACTER SET" {
         converted(table, value, before)
-    } else if begins(&["CONVERT TO", "ENGINE", "ORDER BY", "PARTITION BY", "REMOVE PARTITIONING", "ADD SYSTEM VERSIONING", "ENCRYPTION"]) {
+    } else if begins(&[
+        "CONVERT TO",
+        "ENGINE",
+        "ORDER BY",
+        "PARTITION BY",
+        "REMOVE PARTITIONING",
+        "ADD SYSTEM VERSIONING",
+        "ENCRYPTION",
+    ]) {
         copy(table)
     } else if action == "DROP SYSTEM VERSIONING" {
         in_place_shared(table).rewriting(true)
@@ -341,8 +389,12 @@ fn whole_table(server: Server, table: &Name, action: &str, value: Option<&str>, 
 /// Nothing changes where all texts have that character set already.
 fn converted(table: &Name, value: Option<&str>, before: &Catalog) -> Effect {
     let known = before.table(table);
-    let of_table = known.and_then(|known| ["CHARACTER SET", "DEFAULT CHARACTER SET"].iter().find_map(|name| known.options.get(*name)));
-    let plain = |column: &Column| column.collation.is_none() && column.attributes.iter().all(|attribute| !attribute.to_ascii_uppercase().starts_with("CHAR"));
+    let of_table = known
+        .and_then(|known| ["CHARACTER SET", "DEFAULT CHARACTER SET"].iter().find_map(|name| known.options.get(*name)));
+    let plain = |column: &Column| {
+        column.collation.is_none()
+            && column.attributes.iter().all(|attribute| !attribute.to_ascii_uppercase().starts_with("CHAR"))
+    };
     let same = of_table.is_some() && of_table.map(String::as_str) == value;
     let all = |holds: &dyn Fn(&Column) -> bool| {
         known.is_some_and(|known| known.columns_known && known.columns.values().all(|column| holds(column)))

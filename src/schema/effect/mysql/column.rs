@@ -45,7 +45,9 @@ fn is_constant(default: &str) -> bool {
 
 pub(super) fn drop(server: Server, table: &Name, column: &str, if_exists: bool, before: &Catalog) -> Effect {
     let facts = Facts::of(table, before);
-    let Some(known) = facts.table else { return if server == Server::OldMysql { facts.rebuilt(table) } else { instant(table) } };
+    let Some(known) = facts.table else {
+        return if server == Server::OldMysql { facts.rebuilt(table) } else { instant(table) };
+    };
     let definition = before.column(table, column);
     if if_exists && known.columns_known && definition.is_none() {
         return instant(table);
@@ -70,6 +72,7 @@ pub(super) fn drop(server: Server, table: &Name, column: &str, if_exists: bool, 
     if indexes().next().is_some() && !facts.compressed && server != Server::OldMysql {
         return in_place(table);
     }
-    let rebuilds = facts.compressed || server == Server::OldMysql || server.is_mysql() && generated == Some(Generated::Stored);
+    let rebuilds =
+        facts.compressed || server == Server::OldMysql || server.is_mysql() && generated == Some(Generated::Stored);
     if rebuilds && generated != Some(Generated::Virtual) { facts.rebuilt(table) } else { instant(table) }
 }

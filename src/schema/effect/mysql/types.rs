@@ -11,7 +11,8 @@ pub(super) fn change(server: Server, change: &Change, before: &Catalog) -> Optio
     let Some(old) = before.column(table, column) else {
         return Some(maybe_copy(table, "the old type is not told"));
     };
-    if old.generated == Some(Generated::Stored) || says(attributes, "COMPRESSED") != says(&old.attributes, "COMPRESSED") {
+    if old.generated == Some(Generated::Stored) || says(attributes, "COMPRESSED") != says(&old.attributes, "COMPRESSED")
+    {
         return Some(copy(table));
     }
     let new = Column {
@@ -31,7 +32,9 @@ pub(super) fn change(server: Server, change: &Change, before: &Catalog) -> Optio
         Some(Way::Other) => return Some(copy(table)),
         None => return Some(maybe_copy(table, "the character set of the column is not told, and decides")),
     };
-    if is_text(to) && old.collation.as_deref().map(str::to_ascii_lowercase) != collation.as_deref().map(str::to_ascii_lowercase) {
+    if is_text(to)
+        && old.collation.as_deref().map(str::to_ascii_lowercase) != collation.as_deref().map(str::to_ascii_lowercase)
+    {
         effect = match server {
             Server::Mariadb if indexed => in_place(table).scanning(true),
             Server::Mariadb => effect,
@@ -183,4 +186,3 @@ fn adds_labels(old: &str, from: &[String], new: &str, to: &[String]) -> bool {
     let rest = |written: &str| written.rsplit_once(')').map_or(String::new(), |(_, rest)| rest.to_string());
     is_enum(old) == is_enum(new) && to.starts_with(from) && bytes(from) == bytes(to) && rest(old) == rest(new)
 }
-
