@@ -6,6 +6,7 @@
 mod drift;
 pub mod finding;
 pub mod page;
+mod phase;
 pub mod rules;
 mod selection;
 mod suppression;
@@ -27,6 +28,7 @@ use crate::schema::{Catalog, Effect, Held, effect, in_order};
 use crate::settings::Settings;
 use crate::sql::{Change, Clause, Dialect, Engine};
 use page::Group;
+use phase::InPhase;
 use rules::{Hit, Look};
 use selection::{Selection, Verdict};
 use whole::Whole;
@@ -53,6 +55,8 @@ pub struct Outcome {
     pub suppressed: usize,
     /// Hazards that are no findings because they are the point of their migration's phase.
     pub excused: usize,
+    /// Of these, those whose expand may go out with them: which releases there are is not told.
+    pub excused_on_trust: usize,
     /// Hazards that are no findings because nobody waits long for a lock on a small table.
     pub on_small_tables: usize,
     /// Findings of rules that the settings turn off.
@@ -100,6 +104,9 @@ pub fn lint(history: &History, settings: &Settings, given: Given) -> Result<Outc
             engine,
             live: history.live.is_some(),
             goes_on: history.migrations.get(index + 1).is_some_and(|next| next.continues),
+            knows_releases: migration.release.is_some(),
+            is_last: history.migrations.get(index + 1).is_none_or(|next| next.starts_anew),
+            history,
             findings: Vec::new(),
             outcome: &mut outcome,
         };
@@ -141,6 +148,7 @@ fn enter(migration: &Migration, number: usize, catalog: &mut Catalog) {
     if migration.continues {
         catalog.go_on(changes(migration));
     } else {
+        catalog.next_release(migration.release);
         catalog.enter(number, migration.in_transaction, changes(migration));
     }
 }
@@ -183,6 +191,11 @@ struct Judge<'a, 's> {
     live: bool,
     /// The next migration goes on with it.
     goes_on: bool,
+    /// It is told which migrations go out together.
+    knows_releases: bool,
+    /// With it the history, or its sequence, ends.
+    is_last: bool,
+    history: &'a History,
     /// Each with the number of its statement.
     findings: Vec<(usize, Finding)>,
     outcome: &'a mut Outcome,
@@ -191,7 +204,7 @@ struct Judge<'a, 's> {
 /// Why what a rule finds may be no finding.
 #[derive(Debug, Clone, Copy)]
 struct Excuses {
-    phase: Option<Phase>,
+    in_phase: InPhase,
     /// Nobody waits long for any lock of the change.
     locks_only_small: bool,
 }
@@ -200,7 +213,8 @@ impl Judge<'_, '_> {
     fn migration(mut self, number: usize, catalog: &mut Catalog) {
         let migration = self.migration;
         let comments = suppression::read(migration, catalog.dialect(), self.selection.today);
-        let phase = migration.phase.or(comments.phase);
+        let said = || comments.phase.or_else(|| self.selection.settings.phase(&migration.path));
+        let in_phase = InPhase { phase: migration.phase.or_else(said), gated: migration.phase.is_some() };
         enter(migration, number, catalog);
         let mut held = Held::default();
         let whole = Whole::new(changes(migration), self.goes_on);
@@ -237,7 +251,7 @@ impl Judge<'_, '_> {
                                 comes_back: dropped(&clause.change)
                                     .is_some_and(|name| made.contains(&name.to_lowercase())),
                             };
-                            if !self.clause(index, clause, &look, Excuses { phase, locks_only_small }) {
+                            if !self.clause(index, clause, &look, Excuses { in_phase, locks_only_small }) {
                                 kinds.extend(unjudged::kind(clause, clauses, catalog));
                             }
                         }
@@ -260,6 +274,10 @@ impl Judge<'_, '_> {
         }
         for irregular in &migration.irregular {
             self.irregular(irregular);
+        }
+        if self.is_last {
+            let open = phase::forgotten(self.history, self.selection.settings, catalog, number);
+            self.forgotten(open, number);
         }
         self.finish(comments);
     }
@@ -316,6 +334,18 @@ impl Judge<'_, '_> {
             let help = "write plain statements where that is possible, and read this one twice".into();
             self.raise("opaque-statement", statement, clause.range.clone(), message, help);
         }
+        let Excuses { in_phase, .. } = excuses;
+        let too_early = if in_phase.is_open_contract() { phase::too_early(look) } else { None };
+        if let Some(message) = &too_early {
+            let help = phase::TOO_EARLY_HELP.to_string();
+            self.raise("contract-too-early", statement, clause.range.clone(), message.clone(), help);
+        }
+        if in_phase.phase == Some(Phase::Contract)
+            && let Some(message) = phase::additive(look)
+        {
+            let help = "put it into an expand of its own: contract waits until every version that needs it runs".into();
+            self.raise("additive-in-contract", statement, clause.range.clone(), message, help);
+        }
         let verdicts = Rc::clone(&self.verdicts);
         for (rule, verdict) in rules::all().iter().zip(verdicts.iter()) {
             let Some(check) = rule.check.filter(|_| rule.page.dialects.contains(&look.before.dialect())) else {
@@ -330,10 +360,19 @@ impl Judge<'_, '_> {
             if rule.page.once && self.findings.iter().any(|(_, finding)| finding.rule == rule.id) {
                 continue;
             }
-            if rule.page.belongs_in.is_some() && rule.page.belongs_in == excuses.phase {
-                self.outcome.excused += usize::from(self.severity(rule.id).is_some());
+            if rule.page.belongs_in.is_some() && rule.page.belongs_in == in_phase.phase {
+                // The finding that it comes too early says why.
+                self.outcome.excused += usize::from(too_early.is_none() && self.severity(rule.id).is_some());
+                let is_taken_on_trust = in_phase.is_open_contract() && !self.knows_releases;
+                self.outcome.excused_on_trust += usize::from(is_taken_on_trust && self.severity(rule.id).is_some());
                 continue;
             }
+            let help = match in_phase.phase {
+                Some(phase) if rule.page.belongs_in == Some(Phase::Contract) => {
+                    format!("{help}; it belongs in contract, and this is {}", phase.name())
+                }
+                _ => help,
+            };
             let is_wait = rule.page.group == Group::Locking && rule.page.breaks.is_empty();
             if is_wait && excuses.locks_only_small {
                 self.outcome.on_small_tables += usize::from(self.severity(rule.id).is_some());
@@ -351,6 +390,18 @@ impl Judge<'_, '_> {
             self.findings.push((statement, finding));
         }
         hit
+    }
+
+    /// What was opened long ago and never closed is said at the last migration.
+    fn forgotten(&mut self, open: Vec<(usize, String)>, number: usize) {
+        let migration = self.migration;
+        let Some(first) = migration.statements.first() else { return };
+        for (born, what) in open {
+            let path = self.history.migrations.get(born - 1).map_or("", |migration| &migration.path);
+            let message = format!("open since `{path}`, {} migrations ago: {what}", number - born);
+            let help = "validate the constraint, or drop what no version needs any more".into();
+            self.raise("forgotten-contract", 0, first.range.clone(), message, help);
+        }
     }
 
     /// MySQL carries out all actions of an ALTER TABLE in one way, the dearest that one of them needs. Its

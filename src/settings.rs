@@ -3,6 +3,7 @@
 mod file;
 mod selection;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -17,14 +18,26 @@ use file::{File, Value};
 pub use selection::{ByPath, Level, Pattern, Patterns, Said, Selection, SmallTable};
 
 use crate::error::{Error, Result};
+use crate::history::Phase;
 use crate::history::layout::{Layout, Wrapping};
 use crate::sql::{Dialect, Engine};
 
 /// The keys of the file.
-const KEYS: &[&str] = &["dialect", "engine", "layout", "transaction", "migrations", "baseline", "database-url", "lint"];
+const KEYS: &[&str] = &[
+    "dialect",
+    "engine",
+    "layout",
+    "transaction",
+    "migrations",
+    "baseline",
+    "database-url",
+    "releases",
+    "release-tags",
+    "lint",
+];
 
 /// The keys of its table `[lint]`.
-const LINT_KEYS: &[&str] = &["fail-on", "groups", "rules", "paths", "small-tables"];
+const LINT_KEYS: &[&str] = &["fail-on", "phases", "forgotten-after", "groups", "rules", "paths", "small-tables"];
 
 /// The settings file's name, looked for in the working directory.
 pub const FILE_NAME: &str = "lockkeeper.toml";
@@ -74,6 +87,14 @@ pub struct Settings {
     pub baseline: Option<PathBuf>,
     /// As written: a URL, or `env:NAME`. Use `database_url()`.
     pub database_url: Option<String>,
+    /// Each release with its last migration, by version or path.
+    pub releases: BTreeMap<String, String>,
+    /// The pattern of git's tags that are releases.
+    pub release_tags: Option<String>,
+    /// The files of each phase, where neither their directory nor a comment says it.
+    pub phases: Vec<(Phase, Patterns)>,
+    /// A sync trigger, NOT VALID constraint or compatibility view that is open for more migrations than this is forgotten.
+    pub forgotten_after: usize,
     /// The least severity that makes `lint` fail.
     pub fail_on: Severity,
     /// What `[lint.groups]` and `[lint.rules]` say.
@@ -101,6 +122,10 @@ impl Default for Settings {
             migrations: vec![PathBuf::from("migrations")],
             baseline: None,
             database_url: None,
+            releases: BTreeMap::new(),
+            release_tags: None,
+            phases: Vec::new(),
+            forgotten_after: 20,
             fail_on: Severity::Deny,
             selection: Selection::default(),
             by_path: Vec::new(),
@@ -134,6 +159,16 @@ impl Settings {
     pub fn place(&self, path: &str) -> PathBuf {
         let place = lexical(&self.working.join(path));
         place.strip_prefix(&self.directory).map(Path::to_path_buf).unwrap_or(place)
+    }
+
+    /// The phase that `[lint.phases]` gives a migration; the first that fits.
+    pub fn phase(&self, path: &str) -> Option<Phase> {
+        if self.phases.is_empty() {
+            return None;
+        }
+        let place = self.place(path);
+        let fits = |patterns: &Patterns| patterns.iter().any(|pattern| pattern.matches(&place));
+        self.phases.iter().find(|(_, patterns)| fits(patterns)).map(|(phase, _)| *phase)
     }
 
     /// The database URL; an `env:NAME` is looked up now.
@@ -170,6 +205,12 @@ impl Settings {
                 }
                 "baseline" => settings.baseline = Some(directory.join(file.string(value)?)),
                 "database-url" => settings.database_url = Some(file.string(value)?.to_string()),
+                "releases" => {
+                    for (release, value) in file.table(value)? {
+                        settings.releases.insert(release.get_ref().to_string(), file.string(value)?.to_string());
+                    }
+                }
+                "release-tags" => settings.release_tags = Some(file.string(value)?.to_string()),
                 "lint" => settings.read_lint(&file, value)?,
                 _ => return Err(file.unknown(key, KEYS)),
             }
@@ -192,6 +233,17 @@ impl Settings {
                     if let Level::At(severity) = file.level(value, &["deny", "warn", "note"])? {
                         self.fail_on = severity;
                     }
+                }
+                "phases" => {
+                    for (key, value) in file.table(value)? {
+                        let phase = Phase::ALL.into_iter().find(|phase| phase.name() == key.get_ref().as_ref());
+                        let phase = phase.ok_or_else(|| file.unknown(key, &Phase::ALL.map(Phase::name)))?;
+                        self.phases.push((phase, Patterns::read(file, value)?));
+                    }
+                }
+                "forgotten-after" => {
+                    let number = value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
+                    self.forgotten_after = file.expect(value, number, "a number of migrations")?;
                 }
                 "groups" => self.selection.read_groups(file, value)?,
                 "rules" => self.selection.read_rules(file, value)?,
@@ -265,6 +317,9 @@ mod tests {
         check("[lint.rules]\ndrop-table = \"warning\"", "lockkeeper.toml:2: no severity `warning`");
         check("[lint]\nfail-on = \"off\"", "lockkeeper.toml:2: no severity `off`");
         check("dialect = ", "lockkeeper.toml:1: ");
+        check("[releases]\n1 = 2", "lockkeeper.toml:2: expected a string, found integer");
+        check("[lint.phases]\nexpnad = []", "lockkeeper.toml:2: no setting `expnad` | did you mean `expand`?");
+        check("[lint]\nforgotten-after = \"5\"", "lockkeeper.toml:2: expected a number of migrations, found string");
         check("\nmigrations = []", "lockkeeper.toml:2: `migrations` is empty: there is nothing to read | name files");
         check("transaction = \"perfile\"", "lockkeeper.toml:1: no transaction `perfile` | did you mean `per-file`?");
         check("[lint.groups]\nstyle = \"yes\"", "lockkeeper.toml:2: no severity `yes` | write one of off, on, deny");

@@ -8,6 +8,7 @@ use super::{Context, Format};
 use crate::database::{self, live};
 use crate::error::{Error, Result, exit_code};
 use crate::history::layout::{self, Choice, Layout};
+use crate::history::since::Told;
 use crate::history::{History, since, stdin};
 use crate::lint::{Given, Severity, lint};
 use crate::report::{self, Report};
@@ -37,6 +38,12 @@ pub struct Args {
     /// the revision of git; the rest is replayed to know its tables
     #[arg(long, value_name = "REV|VERSION|PATH")]
     since: Option<String>,
+
+    /// Everything up to this migration, release or tag is out, and what comes after it goes out together: nobody uses
+    /// yet what is new there, and a contract does not go out with its expand. `--since` says what is judged, this what
+    /// the running version knows
+    #[arg(long, value_name = "VERSION|PATH|RELEASE|REV")]
+    released_up_to: Option<String>,
 
     /// Let Alembic and Django print their migrations as SQL, which runs the project's Python. No settings file can
     /// say this: whoever changes a repository could
@@ -77,6 +84,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if let Some(word) = &args.since {
         since::narrow(&mut history, word)?;
     }
+    let told = Told {
+        list: &settings.releases,
+        tags: settings.release_tags.as_deref(),
+        up_to: args.released_up_to.as_deref(),
+    };
+    since::mark_releases(&mut history, &told)?;
     if let Some(baseline) = args.baseline.as_ref().or(settings.baseline.as_ref()) {
         history.set_baseline(baseline)?;
     }

@@ -59,6 +59,9 @@ pub struct Migration {
     pub replayed: bool,
     /// It is a dump of a schema and no migration: what stands before it is not known, and it is replayed.
     pub baseline: bool,
+    /// The release with which it goes out, where that is known: those of one number go out together. What has number 0
+    /// was out before the first one that is told, in releases that are not.
+    pub release: Option<usize>,
     /// The live database has had it.
     pub applied: bool,
     /// What is wrong with its version.
@@ -93,6 +96,7 @@ impl Migration {
             continues: false,
             replayed: false,
             baseline: false,
+            release: None,
             applied: false,
             irregular: Vec::new(),
             statements,

@@ -3,6 +3,7 @@
 //! What is not certain to be old is judged.
 
 mod git;
+mod releases;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use super::{History, Irregular, Migration, stdin};
 use crate::error::{Error, Result};
 use git::{Changes, Repository};
+pub use releases::{Told, mark_releases};
 
 /// Marks as replayed what is older than `word`: the path of a migration, the version of one, or a revision of git;
 /// the first of these that there is.

@@ -180,8 +180,11 @@ rules! {
     "validate-under-lock" => validate_under_lock,
     "work-under-lock" => work_under_lock,
     raised:
+    "additive-in-contract",
+    "contract-too-early",
     "duplicate-version",
     "expired-suppression",
+    "forgotten-contract",
     "missing-version",
     "opaque-statement",
     "out-of-order-version",

@@ -27,7 +27,7 @@ pub(super) struct Verdict {
 
 /// The settings' words, and which of them came to bear.
 pub(super) struct Selection<'a> {
-    settings: &'a Settings,
+    pub(super) settings: &'a Settings,
     pub(super) today: Option<Date>,
     /// The verdicts on all rules, by the entries of `[[lint.paths]]` that hold.
     verdicts: BTreeMap<Vec<usize>, Rc<[Verdict]>>,

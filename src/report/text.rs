@@ -88,6 +88,9 @@ fn summary(history: &History, outcome: &Outcome) -> String {
         1 => text += "; 1 finding excused by its phase",
         many => text += &format!("; {many} findings excused by their phase"),
     }
+    if outcome.excused_on_trust > 0 {
+        text += " (whether their expand was released before is not told)";
+    }
     if outcome.on_small_tables > 0 {
         text += &format!("; {} excused on small tables", count(outcome.on_small_tables, "finding"));
     }

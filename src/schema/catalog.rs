@@ -28,6 +28,11 @@ pub struct Catalog {
     pub(super) dialect: Dialect,
     /// The clause that is being replayed.
     at: Birth,
+    /// The first migration of the release that is being read.
+    new_from: usize,
+    release: Option<usize>,
+    /// The next migration goes out together with the one before it.
+    goes_together: bool,
     session: Session,
     /// By key: the folded name with its schema.
     pub(super) tables: BTreeMap<Name, Table>,
@@ -64,6 +69,9 @@ impl Catalog {
         Self {
             dialect,
             at: Birth::default(),
+            new_from: 0,
+            release: None,
+            goes_together: false,
             session: Session::new(dialect),
             tables: BTreeMap::new(),
             indexes: BTreeMap::new(),
@@ -82,6 +90,17 @@ impl Catalog {
         }
     }
 
+    /// The next migration goes out with this release; those of one number go out together. `None` is not known.
+    pub fn next_release(&mut self, release: Option<usize>) {
+        self.goes_together = release.is_some_and(|number| number > 0) && release == self.release;
+        self.release = release;
+    }
+
+    /// Whether the releases are known, so that what is born in the same one is too.
+    pub fn knows_release(&self) -> bool {
+        self.release.is_some_and(|number| number > 0)
+    }
+
     /// From here on, changes belong to the migration of this number, which holds `changes` and which its tool
     /// executes in one transaction or not.
     pub fn enter<'a>(&mut self, migration: usize, in_transaction: bool, changes: impl IntoIterator<Item = &'a Change>) {
@@ -91,7 +110,10 @@ impl Catalog {
         }
         self.session.next(in_transaction);
         self.renamed.clear();
-        self.new_columns.clear();
+        if !std::mem::take(&mut self.goes_together) {
+            self.new_from = migration;
+            self.new_columns.clear();
+        }
         let changes: Vec<&Change> = changes.into_iter().collect();
         self.can_roll_back = self.dialect != Dialect::Mysql && changes.contains(&&Change::Rollback);
         self.undo = None;
@@ -207,21 +229,29 @@ impl Catalog {
         self.sequences.get(&self.resolve(name, |key| self.sequences.contains_key(key)))
     }
 
-    /// The migration that is being read created this table: nobody else uses it yet.
-    pub fn is_new(&self, name: &Name) -> bool {
-        self.table(name).is_some_and(|table| table.born.migration == self.at.migration)
+    /// Made by the migration that is being read, or by one that goes out with it: no running version uses it yet.
+    pub fn is_own(&self, born: &Birth) -> bool {
+        born.migration >= self.new_from && born.migration > 0
     }
 
-    /// The migration that is being read added this column, or its whole table: nobody else uses it yet.
+    /// The migration that is being read, or one that goes out with it, created this table: nobody else uses it yet.
+    pub fn is_new(&self, name: &Name) -> bool {
+        self.table(name).is_some_and(|table| self.is_own(&table.born))
+    }
+
+    /// The migration that is being read, or one that goes out with it, added this column or its whole table: nobody else
+    /// uses it yet.
     pub fn is_new_column(&self, table: &Name, column: &str) -> bool {
         let column = self.fold(column);
-        let born = self.table(table).and_then(|known| known.columns.get(&column)).map(|column| column.at.migration);
-        self.is_new(table) || born == Some(self.at.migration) || self.new_columns.contains(&(self.key(table), column))
+        let born = self.table(table).and_then(|known| known.columns.get(&column));
+        self.is_new(table)
+            || born.is_some_and(|born| self.is_own(&born.at))
+            || self.new_columns.contains(&(self.key(table), column))
     }
 
-    /// The migration that is being read created this type: nobody else uses it yet.
+    /// The migration that is being read, or one that goes out with it, created this type: nobody else uses it yet.
     pub fn is_new_data_type(&self, name: &Name) -> bool {
-        self.data_type(name).is_some_and(|data_type| data_type.born.migration == self.at.migration)
+        self.data_type(name).is_some_and(|data_type| self.is_own(&data_type.born))
     }
 
     /// The migration that is being read gave a table this name: the running version knows it by another.

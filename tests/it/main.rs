@@ -20,6 +20,7 @@ mod live;
 mod plan;
 mod python;
 mod recipes;
+mod releases;
 mod rights;
 mod rules;
 mod run;

@@ -1,7 +1,8 @@
 //! Every rule's page is its test: what stands under Bad has to yield the rule, what stands under Good must not.
 //!
 //! A fence says `sql`, then the dialects that it is for (without any: those of the page), then `bad` (under
-//! Cases), `before` (an earlier migration of the next block) or `live` (the database of the next block), and the file's name where a rule is about names.
+//! Cases), `before` (an earlier migration of the next block) or `live` (the database of the next block), the
+//! release that it goes out with (`same-release`, `next-release`), and the file's name where a rule is about names.
 
 mod executed;
 
@@ -100,6 +101,8 @@ struct File {
     /// `None` where names do not matter.
     name: Option<String>,
     sql: String,
+    /// The release that it goes out with, where the block tells of releases.
+    release: Option<usize>,
 }
 
 const PAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
@@ -110,6 +113,9 @@ fn settings(page: &Page) -> Settings {
     let mut settings = Settings::default();
     if page.group == Group::Style {
         settings.selection.groups.insert(page.group.name().into(), Said { level: Level::On, line: 0 });
+    }
+    if page.id == "forgotten-contract" {
+        settings.forgotten_after = 1;
     }
     settings
 }
@@ -137,9 +143,13 @@ fn live_beside(history: &mut History, sql: &str) {
 
 fn from_text(block: &Block, dialect: Dialect) -> History {
     let before = block.before.iter().enumerate().map(|(index, file)| (format!("before-{index}.sql"), file));
+    let releases = block.before.iter().chain([&block.file]).any(|file| file.release.is_some());
     let migrations = before
         .chain([(FILE.to_string(), &block.file)])
-        .map(|(path, file)| Migration::new(path, file.sql.as_str(), dialect))
+        .map(|(path, file)| Migration {
+            release: releases.then(|| file.release.unwrap_or(0)),
+            ..Migration::new(path, file.sql.as_str(), dialect)
+        })
         .collect();
     History { dialect, migrations, notes: Vec::new(), unreadable: Vec::new(), live: None }
 }
@@ -185,11 +195,14 @@ fn blocks(page: &Page) -> Vec<Block> {
             .collect();
         let mut dialects = Vec::new();
         let (mut bad, mut is_before, mut is_live, mut name) = (section == "Bad", false, false, None);
+        let mut release = None;
         for word in words.split_whitespace() {
             match word {
                 "bad" => bad = true,
                 "before" => is_before = true,
                 "live" => is_live = true,
+                "same-release" => release = Some(1),
+                "next-release" => release = Some(2),
                 word if word.ends_with(".sql") => name = Some(word.to_string()),
                 word => dialects.push(Dialect::from_word(word).unwrap()),
             }
@@ -198,7 +211,7 @@ fn blocks(page: &Page) -> Vec<Block> {
             live = Some(sql);
             continue;
         }
-        let file = File { name, sql };
+        let file = File { name, sql, release };
         if is_before {
             before.push(file);
             continue;

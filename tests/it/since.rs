@@ -14,13 +14,13 @@ const DROP: &str = "ALTER TABLE orders DROP COLUMN note;\n";
 const WIDEN: &str = "ALTER TABLE orders ALTER COLUMN note TYPE varchar(40);\n";
 
 /// A project below a directory of its own.
-struct Project {
+pub(crate) struct Project {
     directory: TempDir,
 }
 
 impl Project {
     /// With the files committed on `main`.
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let project = Self { directory: tempfile::tempdir().unwrap() };
         fs::create_dir(project.root()).unwrap();
         project.git(&["init", "--quiet", "--initial-branch=main"]);
@@ -29,11 +29,11 @@ impl Project {
         project
     }
 
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.directory.path().join("project")
     }
 
-    fn write(&self, files: &[(&str, &str)]) {
+    pub(crate) fn write(&self, files: &[(&str, &str)]) {
         for (name, text) in files {
             let path = self.root().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -41,12 +41,12 @@ impl Project {
         }
     }
 
-    fn commit(&self) {
+    pub(crate) fn commit(&self) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message=more"]);
     }
 
-    fn git(&self, arguments: &[&str]) {
+    pub(crate) fn git(&self, arguments: &[&str]) {
         git(&self.root(), arguments);
     }
 
@@ -77,7 +77,7 @@ fn git(directory: &Path, arguments: &[&str]) {
 }
 
 /// The findings as `path:line rule`, what is said of the choice, the summary, and the errors.
-fn lint(directory: &Path, arguments: &[&str]) -> String {
+pub(crate) fn lint(directory: &Path, arguments: &[&str]) -> String {
     let output = command(directory, &[&["lint", "--dialect", "postgres"], arguments].concat()).output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     let mut shown = String::new();

@@ -147,6 +147,33 @@ impl Repository {
         String::from_utf8(self.ask(&["show", &format!("{base}:{name}")]).ok()?.ok()?).ok()
     }
 
+    /// The tags of a pattern that HEAD has behind it, the oldest first.
+    ///
+    /// # Errors
+    /// There is none, or git cannot tell.
+    pub(super) fn tags(&self, pattern: &str) -> Result<Vec<String>> {
+        let pattern = format!("refs/tags/{pattern}");
+        let options = ["for-each-ref", "--merged=HEAD", "--sort=creatordate", "--format=%(refname)"];
+        let told = self.told(&[&options[..], &[&pattern]].concat())?;
+        let tags: Vec<_> = String::from_utf8_lossy(&told).lines().map(str::to_string).collect();
+        if tags.is_empty() {
+            let error =
+                Error::input(format!("git knows no `{pattern}` behind HEAD: which releases there were is not told"));
+            return Err(error.hint("fetch the tags and the history: `git fetch --tags --unshallow origin`"));
+        }
+        Ok(tags)
+    }
+
+    /// The files of a revision, as they would lie in the working tree.
+    ///
+    /// # Errors
+    /// Git cannot tell.
+    pub(super) fn files_at(&self, revision: &str) -> Result<BTreeSet<PathBuf>> {
+        let commit = self.commit(revision).unwrap_or_default();
+        let tree = self.told(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", &commit])?;
+        Ok(names(&tree).map(|name| self.top.join(name)).collect())
+    }
+
     fn commit(&self, word: &str) -> Option<String> {
         // What begins so would be an option.
         if word.starts_with('-') || word.is_empty() {
