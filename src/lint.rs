@@ -247,6 +247,7 @@ impl Judge<'_, '_> {
                                 whole: &whole,
                                 own: &own,
                                 batched: clause.batched,
+                                in_body: clause.in_body,
                                 restated: unjudged::is_restated(clause, clauses, catalog),
                                 comes_back: dropped(&clause.change)
                                     .is_some_and(|name| made.contains(&name.to_lowercase())),
@@ -254,6 +255,10 @@ impl Judge<'_, '_> {
                             if !self.clause(index, clause, &look, Excuses { in_phase, locks_only_small }) {
                                 kinds.extend(unjudged::kind(clause, clauses, catalog));
                             }
+                        }
+                        // The statements of a body follow each other, the actions of an ALTER TABLE are one.
+                        if clause.in_body && !clause.batched {
+                            effect.iter().flat_map(|effect| &effect.locks).for_each(|lock| held.add(lock.clone()));
                         }
                         effects.extend(effect);
                         catalog.apply(clause);

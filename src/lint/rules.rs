@@ -7,7 +7,7 @@ use super::page::Page;
 use super::whole::Whole;
 use crate::error::{Error, Result, closest};
 use crate::schema::{Blocks, Catalog, Effect, Lock};
-use crate::sql::{Change, Engine, Name};
+use crate::sql::{Change, Dialect, Engine, Name};
 
 /// What a check sees: never syntax, paths, settings or a terminal.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub struct Look<'a> {
     pub whole: &'a Whole<'a>,
     /// Where those of its own statement stand among them.
     pub own: &'a Range<usize>,
+    /// It stands in the body of a DO or of a routine.
+    pub in_body: bool,
     /// It is what MySQL's MODIFY or CHANGE leaves out, and the history does not tell that it was there.
     pub restated: bool,
     /// What the change drops, the same migration makes anew.
@@ -35,6 +37,12 @@ pub struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
+    /// It shares a transaction with what stands before and behind it: a body is one unless it commits.
+    fn in_transaction(&self) -> bool {
+        let body = self.in_body && self.before.dialect() == Dialect::Postgres && !self.batched;
+        body || self.before.session().in_transaction()
+    }
+
     /// What later statements of the migration do to a table.
     fn later(&self, table: &'a Name) -> impl Iterator<Item = &'a Change> {
         self.on(table, self.own.end..usize::MAX)
@@ -161,6 +169,7 @@ rules! {
     "rebuild-breaks-references" => rebuild_breaks_references,
     "rebuild-loses-data" => rebuild_loses_data,
     "redundant-index" => redundant_index,
+    "refused-statement" => refused_statement,
     "reindex-blocking" => reindex_blocking,
     "rename-column" => rename_column,
     "rename-enum-label" => rename_enum_label,

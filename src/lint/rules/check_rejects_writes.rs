@@ -1,6 +1,6 @@
 use super::{Hit, Look};
 use crate::schema::catalog::mentions;
-use crate::sql::{Change, ConstraintKind};
+use crate::sql::{Change, ConstraintKind, Dialect};
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
@@ -25,12 +25,15 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         return None;
     }
     let of = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
+    let is_check = what == "this check" && before.dialect() == Dialect::Postgres;
+    let spares = if is_check { "; NOT VALID spares the old rows, not new writes" } else { "" };
     Some(Hit::new(
         format!(
             "`{table}`{of}: a row that the running version has always been allowed to write is refused where it violates {what}"
         ),
-        "release a version that writes only what the constraint allows, and add it when no older one is left; NOT VALID spares \
-         the old rows, not new writes",
+        format!(
+            "release a version that writes only what the constraint allows, and add it when no older one is left{spares}"
+        ),
     ))
 }
 

@@ -28,7 +28,7 @@ fn is_switched_on_again(look: &Look<'_>) -> bool {
     let rest = &look.whole.all()[look.own.end..];
     let end = look.own.end + rest.iter().position(|change| is_end(&change)).unwrap_or(rest.len());
     let mut until_end = look.whole.of(table, look.own.end..end);
-    look.before.session().in_transaction()
+    look.in_transaction()
         && until_end
             .any(|change| matches!(change, Change::AlterTable { action, .. } if action.starts_with("ENABLE TRIGGER")))
 }

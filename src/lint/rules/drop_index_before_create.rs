@@ -8,7 +8,7 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let old = before.table(table)?.indexes.iter().find(|(known, _)| before.same(known, &name.name))?.1;
     // `DROP INDEX IF EXISTS x; CREATE INDEX x` clears away what a build that failed has left.
     let is_left_over = |new: Option<&String>| *if_exists && new.is_some_and(|new| before.same(new, &name.name));
-    if before.is_new(table) || before.session().in_transaction() {
+    if before.is_new(table) || look.in_transaction() {
         return None;
     }
     let first = old.columns.first()?;

@@ -4,7 +4,7 @@ use crate::sql::{Change, ConstraintKind};
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let Change::AddLabel { enumeration, label, .. } = change else { return None };
-    if !before.session().in_transaction() || before.is_new_data_type(enumeration) {
+    if !look.in_transaction() || before.is_new_data_type(enumeration) {
         return None;
     }
     let literal = format!("'{}'", label.replace('\'', "''"));

@@ -33,6 +33,11 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     }
     let Change::CreateIndex { index, if_not_exists: true, .. } = change else { return None };
     let name = index.name.as_deref()?;
+    let is_cleared =
+        |change: &&Change| matches!(change, Change::DropIndex { name: gone, .. } if before.same(name, &gone.name));
+    if look.whole.all()[..look.own.start].iter().any(is_cleared) {
+        return None;
+    }
     Some(Hit::new(
         format!(
             "IF NOT EXISTS keeps an index `{name}` that a broken build has left invalid: the statement succeeds, and no query uses \

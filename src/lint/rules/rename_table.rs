@@ -39,5 +39,5 @@ fn leaves_a_view(look: &Look<'_>, table: &Name) -> bool {
     let before = look.before;
     let is_view =
         |change: &&Change| matches!(change, Change::CreateView { view, .. } if before.is_same_table(view, table));
-    before.dialect().transactional_ddl() && before.session().in_transaction() && look.whole.all().iter().any(is_view)
+    before.dialect().transactional_ddl() && look.in_transaction() && look.whole.all().iter().any(is_view)
 }

@@ -8,6 +8,11 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         Change::SetNotNull { table, column } => (table, column),
         Change::AddConstraint { table, constraint } if !constraint.not_valid => match &constraint.kind {
             ConstraintKind::NotNull { column } => (table, column),
+            // A key that takes over an index demands it of each of the index's columns.
+            ConstraintKind::PrimaryKey { .. } if let Some(index) = &constraint.using_index => {
+                let columns = &before.table(table)?.indexes.get(index)?.part.columns;
+                (table, columns.iter().find(|column| !before.proves_not_null(table, column))?)
+            }
             _ => return None,
         },
         _ => return None,

@@ -4,7 +4,7 @@ use crate::sql::Name;
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { before, held, effect, .. } = *look;
-    if !before.session().in_transaction() {
+    if !look.in_transaction() {
         return None;
     }
     let closed = |lock: &Lock| lock.relation.clone().filter(|_| lock.blocks == Blocks::ReadsAndWrites);

@@ -290,3 +290,8 @@ const KIND_WORDS: &[&str] = &[
     "WITHOUT",
     "WRAPPER",
 ];
+
+/// A default of NULL is none.
+pub(super) fn is_null(default: &str) -> bool {
+    default.eq_ignore_ascii_case("null")
+}

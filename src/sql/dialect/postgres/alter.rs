@@ -129,7 +129,11 @@ fn alter_column(source: &Source<'_>, table: Name, column: String, option: &Alter
         AlterColumnOption::SetNotNull(_) => Change::SetNotNull { table, column },
         AlterColumnOption::DropNotNull(_) => Change::DropNotNull { table, column },
         AlterColumnOption::SetDefault(it) => {
-            Change::SetDefault { table, column, expression: source.text(it.expr()?.syntax()) }
+            let expression = source.text(it.expr()?.syntax());
+            match clause::is_null(&expression) {
+                true => Change::DropDefault { table, column },
+                false => Change::SetDefault { table, column, expression },
+            }
         }
         AlterColumnOption::DropDefault(_) => Change::DropDefault { table, column },
         option => Change::AlterColumn {

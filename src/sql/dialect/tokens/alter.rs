@@ -7,6 +7,7 @@ use super::redefine;
 use super::{create, option};
 use crate::sql::Dialect;
 use crate::sql::change::{Change, ColumnAction, Name, Object};
+use crate::sql::dialect::clause;
 use crate::sql::dialect::cursor::{Cursor, range_of};
 use crate::sql::dialect::filter::text_of;
 use crate::sql::lexer::{Kind, Token};
@@ -275,7 +276,10 @@ fn alter(statement: &Statement<'_>, table: Name, cursor: &mut Cursor<'_>) -> Res
         let value = cursor.until(&[",", "PARTITION BY"]);
         statement.expression(value)?;
         let expression = text_of(cursor.source, value).ok_or_else(|| cursor.expected("a default"))?;
-        return Ok(Change::SetDefault { table, column, expression });
+        return Ok(match clause::is_null(&expression) {
+            true => Change::DropDefault { table, column },
+            false => Change::SetDefault { table, column, expression },
+        });
     }
     if cursor.eat("DROP DEFAULT") {
         return Ok(Change::DropDefault { table, column });
