@@ -1,31 +1,40 @@
 use super::{Hit, Look};
 use crate::schema::{Answer, Effect, effect};
-use crate::sql::Change;
+use crate::sql::{Change, ConstraintKind, Dialect};
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, engine, .. } = *look;
     let table = change.table().filter(|table| !before.is_new(table))?;
-    if !is_heavy(change, look.effect) {
+    let joins = |change: &Change, effect: Option<&Effect>| is_action(change, before.dialect()) && is_heavy(effect);
+    if !joins(change, look.effect) {
         return None;
     }
-    let again = look.later(table).find(|later| is_heavy(later, effect(later, before, engine).as_ref()))?;
+    let again = look.later(table).find(|later| joins(later, effect(later, before, engine).as_ref()))?;
     Some(Hit::new(
         format!("`{table}` is gone through here, and again for {} further down: everybody waits twice", again.words()),
         "write both as actions of one ALTER TABLE, if neither can be done without a pass over the rows",
     ))
 }
 
-/// An action of ALTER TABLE that is known to go through all rows while somebody waits.
-fn is_heavy(change: &Change, effect: Option<&Effect>) -> bool {
-    let is_action = matches!(
-        change,
+/// An action that shares its pass over the rows with others of one ALTER TABLE. PostgreSQL checks each foreign key and
+/// builds each index by a pass of its own.
+fn is_action(change: &Change, dialect: Dialect) -> bool {
+    match change {
+        Change::AddConstraint { constraint, .. } => {
+            dialect != Dialect::Postgres
+                || matches!(constraint.kind, ConstraintKind::Check { .. } | ConstraintKind::NotNull { .. })
+        }
         Change::AddColumn { .. }
-            | Change::ChangeType { .. }
-            | Change::SetNotNull { .. }
-            | Change::AddConstraint { .. }
-            | Change::AlterColumn { .. }
-    );
-    let goes_through =
-        |effect: &Effect| effect.blocks_for_long() && (effect.rewrites == Answer::Yes || effect.scans == Answer::Yes);
-    is_action && effect.is_some_and(goes_through)
+        | Change::ChangeType { .. }
+        | Change::SetNotNull { .. }
+        | Change::AlterColumn { .. } => true,
+        _ => false,
+    }
+}
+
+/// It is known to go through all rows while somebody waits.
+fn is_heavy(effect: Option<&Effect>) -> bool {
+    effect.is_some_and(|effect| {
+        effect.blocks_for_long() && (effect.rewrites == Answer::Yes || effect.scans == Answer::Yes)
+    })
 }

@@ -10,7 +10,7 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     };
     columns.iter().find_map(|column| {
         let (_, trap, instead) = TRAPS.iter().find(|(name, ..)| *name == Type::read(&column.data_type).name)?;
-        Some(Hit::new(format!("`{table}.{}` is {}: {trap}", column.name, column.data_type), *instead))
+        Some(Hit::new(format!("`{table}.{}` is {}: {trap}", column.name, column.data_type), format!("take {instead}")))
     })
 }
 

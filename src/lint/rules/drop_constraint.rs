@@ -63,7 +63,8 @@ fn leaves_no_gap(look: &Look<'_>, table: &Name, name: &str, constraint: Option<&
             Change::DropTable { table: gone, .. } => before.is_same_table(gone, table),
             Change::DropColumn { table: on, column, .. } => before.is_same_table(on, table) && names(column),
             Change::AddConstraint { table: on, constraint: new } => {
-                let is_same = new.name.as_deref() == Some(name) || constraint.is_some_and(|old| old.kind == new.kind);
+                let is_same = new.name.as_deref() == Some(name)
+                    || constraint.is_some_and(|old| keeps(&old.kind, &new.kind, look));
                 before.is_same_table(on, table) && is_same
             }
             _ => false,
@@ -76,4 +77,15 @@ fn not_null_column(condition: &str) -> Option<String> {
         condition.split(|c: char| c.is_whitespace() || "()".contains(c)).filter(|it| !it.is_empty()).collect();
     let [column, rest @ ..] = words.as_slice() else { return None };
     rest.join(" ").eq_ignore_ascii_case("is not null").then(|| column.trim_matches(['"', '`']).to_string())
+}
+
+/// The new one says at least what the old one said: the same, or the same foreign key over more columns.
+fn keeps(old: &ConstraintKind, new: &ConstraintKind, look: &Look<'_>) -> bool {
+    match (old, new) {
+        (
+            ConstraintKind::ForeignKey { columns, references },
+            ConstraintKind::ForeignKey { columns: more, references: to },
+        ) => look.before.is_same_table(references, to) && columns.iter().all(|column| more.contains(column)),
+        _ => old == new,
+    }
 }

@@ -16,9 +16,8 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     }
     Some(Hit::new(
         format!(
-            "nothing in this migration ends the wait for {} on `{relation}`: behind one long query it waits, and every query of \
-             the running version behind it",
-            lock.mode
+            "nothing in this migration ends the wait for `{relation}`: behind one long query it waits, and every query of the \
+             running version behind it"
         ),
         format!("`{example}` in front of it; when it gives up, run the migration again"),
     ))

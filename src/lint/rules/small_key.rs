@@ -17,6 +17,10 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     if !small.contains(&name.as_str()) {
         return None;
     }
-    let wide = if name.contains("serial") { "bigserial, or bigint with GENERATED ... AS IDENTITY" } else { "bigint" };
+    let wide = if name.contains("serial") {
+        "make it a bigserial, or a bigint with GENERATED ... AS IDENTITY"
+    } else {
+        "make it a bigint"
+    };
     Some(Hit::new(format!("the key `{table}.{}` is {name}: it runs out of numbers", key.name), wide))
 }
