@@ -127,6 +127,7 @@ rules! {
     "add-foreign-key-blocking" => add_foreign_key_blocking,
     "alter-after-write" => alter_after_write,
     "alters-apart" => alters_apart,
+    "attach-partition-scan" => attach_partition_scan,
     "broad-grant" => broad_grant,
     "change-column-type" => change_column_type,
     "change-default" => change_default,

@@ -59,6 +59,7 @@ fn is_judged(change: &Change) -> bool {
             | Change::AddLabel { .. }
             | Change::CreatePolicy { .. }
             | Change::CreateTrigger { .. }
+            | Change::AttachPartition { .. }
             | Change::DetachPartition { .. }
             | Change::DropDefault { .. }
             | Change::DropFunction { .. }
