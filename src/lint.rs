@@ -24,7 +24,7 @@ pub use unjudged::is_harmless;
 
 use crate::error::Result;
 use crate::history::{History, Irregular, Migration, Phase};
-use crate::schema::{Catalog, Effect, Held, effect, in_order};
+use crate::schema::{Catalog, Effect, Held, effect, in_order, together};
 use crate::settings::Settings;
 use crate::sql::{Change, Clause, Dialect, Engine};
 use page::Group;
@@ -232,8 +232,15 @@ impl Judge<'_, '_> {
                     let before = self.findings.len();
                     let own = place..place + clauses.len();
                     place = own.end;
+                    let together = in_one_way(clauses).then(|| together(clauses, catalog, self.engine)).flatten();
                     for clause in in_order(clauses, catalog.dialect()) {
-                        let effect = effect(&clause.change, catalog, self.engine);
+                        let refused = together.as_ref().is_some_and(|effect| effect.refused.is_some());
+                        let effect = match &clause.change {
+                            // What is refused locks nothing.
+                            Change::AlterMode { .. } => together.clone(),
+                            _ if refused => together.clone(),
+                            change => effect(change, catalog, self.engine),
+                        };
                         let locks_only_small = self.selection.locks_only_small(effect.as_ref(), catalog);
                         let rebuilt = catalog.rebuilt(clause);
                         for clause in rebuilt.iter().flatten().chain([clause]) {
@@ -265,8 +272,10 @@ impl Judge<'_, '_> {
                     }
                     self.outcome.unjudged += usize::from(!kinds.is_empty());
                     self.outcome.unjudged_kinds.extend(kinds);
-                    if catalog.dialect() == Dialect::Mysql {
-                        self.one_lock(before, &effects);
+                    if catalog.dialect() == Dialect::Mysql
+                        && let Some(together) = together
+                    {
+                        self.one_lock(before, &together);
                     }
                     effects.into_iter().flat_map(|effect| effect.locks).for_each(|lock| held.add(lock));
                 }
@@ -411,14 +420,9 @@ impl Judge<'_, '_> {
 
     /// MySQL carries out all actions of an ALTER TABLE in one way, the dearest that one of them needs. Its
     /// findings begin at `first_finding`.
-    fn one_lock(&mut self, first_finding: usize, effects: &[Effect]) {
-        let Some(first) = effects.first() else { return };
-        if effects.iter().any(|effect| effect.relations().ne(first.relations())) {
-            return;
-        }
-        let dearest = effects.iter().max_by_key(|effect| (effect.blocks_for_long(), effect.rewrites, effect.scans));
+    fn one_lock(&mut self, first_finding: usize, together: &Effect) {
         for (_, finding) in self.findings[first_finding..].iter_mut().filter(|(_, finding)| finding.lock.is_some()) {
-            finding.lock = dearest.and_then(Effect::sentence);
+            finding.lock = together.sentence();
         }
     }
 
@@ -473,6 +477,12 @@ impl Judge<'_, '_> {
 
 fn verdict(verdicts: &[Verdict], id: &str) -> Option<Verdict> {
     rules::all().iter().position(|rule| rule.id == id).map(|position| verdicts[position])
+}
+
+/// Several actions on one table.
+fn in_one_way(clauses: &[Clause]) -> bool {
+    let table = |clause: &Clause| clause.change.table().cloned();
+    clauses.len() > 1 && clauses.iter().all(|clause| table(clause).is_some() && table(clause) == table(&clauses[0]))
 }
 
 /// Control flow is read past, not judged.

@@ -126,6 +126,8 @@ rules! {
     "add-column-not-null" => add_column_not_null,
     "add-foreign-key-blocking" => add_foreign_key_blocking,
     "alter-after-write" => alter_after_write,
+    "alter-mode-blocking" => alter_mode_blocking,
+    "alter-mode-refused" => alter_mode_refused,
     "alters-apart" => alters_apart,
     "attach-partition-scan" => attach_partition_scan,
     "broad-grant" => broad_grant,

@@ -109,7 +109,8 @@ pub struct Effect {
     pub transaction: InTransaction,
     /// What other versions do, where it is not told which one it is: a lower-case fragment that names them.
     pub by_version: Option<&'static str>,
-    /// The server refuses to do it in the way that its statement asks for, because it needs this one.
+    /// The server refuses to do it in the way that its statement asks for, because it needs this one; where `rewrites` is
+    /// unknown, it may.
     pub refused: Option<&'static str>,
     /// About how many rows the greatest of the tables has, where a live database told.
     pub rows: Option<u64>,
@@ -244,18 +245,15 @@ pub fn effect(change: &Change, before: &Catalog, engine: Engine) -> Option<Effec
     Some(Effect { rows, ..effect })
 }
 
-/// What the clauses of one statement cost together; `None` where of one of them nothing is known.
-///
-/// MySQL carries out all actions of an ALTER TABLE in one way, the dearest that one of them needs or that the statement
-/// asks for.
+/// What the actions of one ALTER TABLE cost together on MySQL, which carries them out in one way: the dearest that one of
+/// them needs or that the statement asks for. `None` elsewhere, and where of one of them nothing is known.
 pub fn together(clauses: &[Clause], before: &Catalog, engine: Engine) -> Option<Effect> {
-    match engine.dialect() {
-        Dialect::Mysql => mysql::together(clauses, before, engine),
-        dialect => in_order(clauses, dialect)
-            .into_iter()
-            .map(|clause| effect(&clause.change, before, engine))
-            .try_fold(Effect::none(), |whole, one| Some(whole.and(one?))),
+    if engine.dialect() != Dialect::Mysql {
+        return None;
     }
+    let effect = mysql::together(clauses, before, engine)?;
+    let rows = effect.relations().filter_map(|table| before.rows(table)).max();
+    Some(Effect { rows, ..effect })
 }
 
 /// The order in which a statement's actions take effect. PostgreSQL drops before it does anything else and

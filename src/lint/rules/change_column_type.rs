@@ -19,6 +19,12 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         Dialect::Postgres => format!("the running version can neither read nor write {blocked} meanwhile"),
         Dialect::Mysql | Dialect::Sqlite => format!("the running version cannot write {blocked} meanwhile"),
     };
+    let guard = match before.dialect() {
+        Dialect::Mysql if effect.is_some_and(|effect| matches!(effect.rewrites, Answer::Unknown(_))) => {
+            "; or write `, ALGORITHM=INPLACE, LOCK=NONE` behind it, so that the server refuses instead of copying silently"
+        }
+        _ => "",
+    };
     let untold = match old {
         Some(_) => "",
         None => {
@@ -30,7 +36,7 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
         format!("`{table}.{column}` changes its type{was} to {to}, which {does}: {whom}"),
         format!(
             "{untold}add a column of type {to} beside it, keep both in step with a trigger, backfill, and drop `{column}` in \
-             a contract phase"
+             a contract phase{guard}"
         ),
     ))
 }

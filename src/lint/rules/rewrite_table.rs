@@ -7,8 +7,11 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let effect = effect.filter(|effect| effect.rewrites.is_possible() && effect.blocks_for_long())?;
     let table = effect.relations().next().map_or("the whole database".into(), |table| format!("`{table}`"));
     let help = match change {
-        // The rules of columns and types speak of these.
-        Change::ChangeType { .. } | Change::DropColumn { .. } | Change::AddConstraint { .. } => return None,
+        // Rules of their own speak of these.
+        Change::AlterMode { .. }
+        | Change::ChangeType { .. }
+        | Change::DropColumn { .. }
+        | Change::AddConstraint { .. } => return None,
         Change::AddColumn { .. } => {
             "add the column without it, set the default for new rows afterwards, and backfill the old ones in batches"
         }

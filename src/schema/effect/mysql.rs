@@ -53,6 +53,12 @@ fn dearest(engine: Engine, on: impl Fn(Server) -> Option<Effect>) -> Option<Effe
     let servers = [Server::Mariadb, Server::OldMysql, Server::Mysql].into_iter().filter(may_be);
     let effects = servers.map(|server| Some((server, on(server)?))).collect::<Option<Vec<_>>>()?;
     let (server, dearest) = effects.iter().rev().max_by_key(|(_, effect)| rank(effect)).cloned()?;
+    let accepting = effects.iter().filter(|(_, effect)| effect.refused.is_none());
+    if let (Some(mode), Some((_, accepted))) = (dearest.refused, accepting.max_by_key(|(_, effect)| rank(effect))) {
+        // One server refuses it, another one does it in the way that was asked for.
+        let why = Answer::Unknown("which server it is, is not told");
+        return Some(Effect { refused: Some(mode), rewrites: why, ..accepted.clone() });
+    }
     let cheaper =
         |other: Server| effects.iter().any(|(server, effect)| *server == other && rank(effect) < rank(&dearest));
     Some(match server {

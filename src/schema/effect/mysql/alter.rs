@@ -241,11 +241,10 @@ fn asked(needs: Effect, table: &Name, algorithm: Option<&str>, lock: Option<&str
         (_, Some("NONE")) => copies || mode == IN_PLACE_SHARED,
         _ => false,
     };
-    if refuses && matches!(needs.rewrites, Answer::Unknown(_)) {
-        return needs;
-    }
     if refuses {
-        return Effect { refused: Some(mode), ..Effect::none() };
+        // It blocks nobody: it is done in the cheap way or not at all.
+        let unknown = Some(needs.rewrites).filter(|answer| matches!(answer, Answer::Unknown(_)));
+        return Effect { refused: Some(mode), rewrites: unknown.unwrap_or(Answer::No), ..Effect::none() };
     }
     match (algorithm, lock) {
         (Some("COPY"), _) => copy(table),
@@ -263,7 +262,14 @@ fn nullability(server: Server, change: &Change, table: &Name, before: &Catalog) 
     if facts.redundant && !server.is_mysql() && matches!(change, Change::DropNotNull { .. }) {
         return instant(table);
     }
-    if facts.fulltext { in_place_shared(table).rewriting(true) } else { in_place(table).rewriting(true) }
+    match change {
+        Change::SetNotNull { column, .. } | Change::DropNotNull { column, .. }
+            if before.column(table, column).is_none() =>
+        {
+            in_place(table).rewriting(Answer::Unknown("whether it can be NULL already is not told"))
+        }
+        _ => facts.rebuilt(table),
+    }
 }
 
 fn add_constraint(server: Server, table: &Name, constraint: &Constraint, before: &Catalog) -> Effect {
