@@ -7,6 +7,7 @@ mod drift;
 pub mod finding;
 pub mod page;
 mod phase;
+pub mod risk;
 pub mod rules;
 mod selection;
 mod suppression;
@@ -400,6 +401,7 @@ impl Judge<'_, '_> {
                 message,
                 help: if clause.in_body { help + IN_BODY } else { help },
                 lock: look.effect.and_then(Effect::sentence),
+                rows: look.effect.and_then(|effect| effect.rows),
             };
             self.findings.push((statement, finding));
         }
@@ -429,7 +431,7 @@ impl Judge<'_, '_> {
     /// A finding of the linter itself.
     fn raise(&mut self, rule: &'static str, statement: usize, range: Range<usize>, message: String, help: String) {
         let path = self.migration.path.clone();
-        let finding = Finding { rule, severity: Severity::Note, path, range, message, help, lock: None };
+        let finding = Finding { rule, severity: Severity::Note, path, range, message, help, lock: None, rows: None };
         self.findings.push((statement, finding));
     }
 

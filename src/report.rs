@@ -5,6 +5,7 @@ pub mod json;
 mod lines;
 pub mod plan;
 pub mod progress;
+pub mod risk;
 pub mod status;
 pub mod text;
 

@@ -10,6 +10,7 @@ use crate::error::{Error, Result, exit_code};
 use crate::history::layout::{self, Choice, Layout};
 use crate::history::since::Told;
 use crate::history::{History, since, stdin};
+use crate::lint::risk::risks;
 use crate::lint::{Given, Severity, lint};
 use crate::report::{self, Report};
 use crate::settings::{Settings, resolve_url};
@@ -58,6 +59,10 @@ pub struct Args {
     /// rows are concerned, and where it differs from the migrations. Nothing is written
     #[arg(long, value_name = "URL", env = "LOCKKEEPER_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+
+    /// Also say how risky each migration is, why, and with which deployment strategy to bring it out
+    #[arg(long)]
+    risk: bool,
 
     /// How the findings are printed
     #[arg(long, value_enum, default_value = "text")]
@@ -108,6 +113,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let report = Report { history: &history, settings: &settings, outcome: &outcome };
     for error in &history.unreadable {
         context.say(&super::describe(error));
+    }
+    if args.risk {
+        let risks = risks(&history, &outcome);
+        context.print(&match args.format {
+            Format::Text => report::risk::text(&risks),
+            Format::Json => report::risk::json(&risks),
+        })?;
     }
     context.print(&match args.format {
         Format::Text => report::text::lint(&report, context.stdout_color),

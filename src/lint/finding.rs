@@ -17,4 +17,6 @@ pub struct Finding {
     pub help: String,
     /// The lock and whom it blocks, in a sentence, where it is known.
     pub lock: Option<String>,
+    /// About how many rows the greatest of its tables has, where a live database told.
+    pub rows: Option<u64>,
 }

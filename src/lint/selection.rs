@@ -153,6 +153,7 @@ impl<'a> Selection<'a> {
                 message,
                 help: help.into(),
                 lock: None,
+                rows: None,
             });
         };
         for (index, entry) in self.settings.by_path.iter().enumerate() {

@@ -22,6 +22,7 @@ mod python;
 mod recipes;
 mod releases;
 mod rights;
+mod risk;
 mod rules;
 mod run;
 mod safe;
