@@ -184,6 +184,10 @@ pub enum Change {
         or_replace: bool,
         /// The tables and views that its query names.
         reads: Vec<Name>,
+        /// The names of its columns, `*` for all of what it reads. Empty where one of them is not known.
+        columns: Vec<String>,
+        /// It may leave out rows of what it reads, or take one for several.
+        partial: bool,
     },
     DropView {
         view: Name,

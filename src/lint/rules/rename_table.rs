@@ -34,10 +34,20 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     })
 }
 
-/// The same transaction puts a view under the old name: whoever looks sees one or the other.
+/// The same transaction puts a view under the old name that stands for the whole table: whoever looks sees one or the
+/// other, and can write through either.
 fn leaves_a_view(look: &Look<'_>, table: &Name) -> bool {
     let before = look.before;
-    let is_view =
-        |change: &&Change| matches!(change, Change::CreateView { view, .. } if before.is_same_table(view, table));
+    let stands_for_all = |columns: &[String]| {
+        let all = before.table(table).filter(|known| known.columns_known).map(|known| known.columns.values());
+        columns.iter().any(|column| column == "*")
+            || all.is_some_and(|mut all| all.all(|known| columns.iter().any(|given| before.same(given, &known.name))))
+    };
+    let is_view = |change: &&Change| match change {
+        Change::CreateView { view, columns, partial, .. } => {
+            before.is_same_table(view, table) && !partial && stands_for_all(columns)
+        }
+        _ => false,
+    };
     before.dialect().transactional_ddl() && look.in_transaction() && look.whole.all().iter().any(is_view)
 }

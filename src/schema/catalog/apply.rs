@@ -45,7 +45,9 @@ impl Catalog {
     fn apply_to_table(&mut self, change: &Change) -> bool {
         match change {
             Change::CreateTable { .. } => self.create_table(change),
-            Change::CreateView { view, materialized, reads, .. } => self.create_view(view, *materialized, reads),
+            Change::CreateView { view, materialized, reads, columns, .. } => {
+                self.create_view(view, *materialized, reads, self.given(reads, columns));
+            }
             Change::DropTable { table: name, cascade, .. } | Change::DropView { view: name, cascade, .. } => {
                 self.forget_table(&self.key(name), *cascade);
             }
@@ -205,7 +207,7 @@ impl Catalog {
         }
     }
 
-    fn create_view(&mut self, view: &Name, materialized: bool, reads: &[Name]) {
+    fn create_view(&mut self, view: &Name, materialized: bool, reads: &[Name], gives: Vec<String>) {
         let key = self.key(view);
         let kind = if materialized { Kind::MaterializedView } else { Kind::View };
         let reads: Vec<Name> = reads.iter().map(|read| self.settled(read)).collect();
@@ -215,6 +217,7 @@ impl Catalog {
         let born = self.at.clone();
         let known = self.tables.entry(key).or_insert_with(|| Table::new(view.clone(), kind, born));
         known.reads = reads;
+        known.gives = gives;
     }
 
     fn rename_table(&mut self, name: &Name, to: &Name) {

@@ -17,6 +17,24 @@ impl Catalog {
         self.users.get(&key).into_iter().flatten().filter_map(|user| self.tables.get(user))
     }
 
+    /// The names of the columns that a view gives which reads these and says `columns`; empty where they are not known.
+    pub fn given(&self, reads: &[Name], columns: &[String]) -> Vec<String> {
+        if !columns.iter().any(|column| column == "*") {
+            return columns.to_vec();
+        }
+        let [only] = reads else { return Vec::new() };
+        let Some(read) = self.table(only) else { return Vec::new() };
+        let all: Vec<String> = match read.kind {
+            Kind::Table if read.columns_known => read.columns.values().map(|column| column.name.clone()).collect(),
+            Kind::Table => Vec::new(),
+            Kind::View | Kind::MaterializedView => read.gives.clone(),
+        };
+        if all.is_empty() {
+            return all;
+        }
+        columns.iter().filter(|column| *column != "*").cloned().chain(all).collect()
+    }
+
     /// Whether two names mean the same table.
     pub fn is_same_table(&self, a: &Name, b: &Name) -> bool {
         self.key(a) == self.key(b)

@@ -74,6 +74,8 @@ pub struct Table {
     pub inherits: Vec<Name>,
     /// The tables and views that a view's query names.
     pub reads: Vec<Name>,
+    /// The columns that a view gives, by name; empty where they are not known.
+    pub gives: Vec<String>,
     /// About how many rows it has, as a live database believes.
     pub rows: Option<u64>,
     /// What it takes on disk with its indexes.
@@ -102,6 +104,7 @@ impl Table {
             options: BTreeMap::new(),
             inherits: Vec::new(),
             reads: Vec::new(),
+            gives: Vec::new(),
             rows: None,
             bytes: None,
             born,

@@ -1,6 +1,6 @@
 //! A WHERE clause as the conditions that AND joins, and which of them only say "not done yet".
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, is_name};
 use crate::sql::Dialect;
 use crate::sql::change::{Assignment, Conjunct};
 use crate::sql::lexer::{Kind, Lexer, Token};
@@ -168,4 +168,34 @@ pub(super) fn is_partial(mut query: Cursor<'_>) -> bool {
         query.skip();
     }
     false
+}
+
+/// The names of the columns that a query gives, `*` for all of what it reads; none where one of them is not known. `take`
+/// takes an identifier as the dialect folds it.
+pub(super) fn outputs(mut query: Cursor<'_>, take: impl Fn(&mut Cursor<'_>) -> Option<String>) -> Vec<String> {
+    while let Some(inner) = query.clone().group() {
+        query = query.within(inner);
+    }
+    if !query.eat("SELECT") {
+        return Vec::new();
+    }
+    if query.eat("DISTINCT ON") {
+        query.group();
+    }
+    let _ = query.eat("ALL") || query.eat("DISTINCT");
+    let listed = query.until(&["FROM", "WHERE", "UNION", "INTERSECT", "EXCEPT", "GROUP BY", "ORDER BY", "LIMIT"]);
+    let name = |mut item: Cursor<'_>| {
+        let [before @ .., last] = item.tokens else { return None };
+        if last.is_symbol(item.source, '*') && before.last().is_none_or(|dot| dot.is_symbol(item.source, '.')) {
+            return Some("*".to_string());
+        }
+        let own_name = match before {
+            [] => true,
+            [.., dot] if dot.is_symbol(item.source, '.') => before.len() % 2 == 0,
+            [.., alias] => alias.is_word(item.source, "as") || is_name(alias) || alias.is_symbol(item.source, ')'),
+        };
+        item.tokens = std::slice::from_ref(last);
+        take(&mut item).filter(|_| own_name && is_name(last))
+    };
+    query.within(listed).comma_separated().into_iter().map(name).collect::<Option<_>>().unwrap_or_default()
 }

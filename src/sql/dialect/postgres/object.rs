@@ -1,13 +1,14 @@
 //! What has a name and is no table: DROP and ALTER of it, and CREATE of the kinds that a rule tells apart. The
 //! parser has read the whole statement; here its tokens are.
 
+use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode};
 
 use super::source::{Source, take_identifier, take_name};
 use super::{query, table};
 use crate::sql::change::{Beside, Change, Name, Object};
-use crate::sql::dialect::clause;
 use crate::sql::dialect::cursor::{Cursor, range_of};
+use crate::sql::dialect::{clause, filter};
 use crate::sql::statement::Clause;
 
 /// The words that stand behind DROP and ALTER; where one begins another, the longer comes first.
@@ -216,13 +217,37 @@ pub(super) fn create_view(source: &Source<'_>, it: &ast::CreateView) -> Option<C
     let mut reads = query::reads(source, it.query()?.syntax());
     // A recursive view names itself.
     reads.retain(|read| *read != view);
-    Some(Change::CreateView { view, materialized: false, or_replace: it.or_replace().is_some(), reads })
+    let (columns, partial) = outputs(source, it.column_list(), it.query()?.syntax());
+    Some(Change::CreateView {
+        view,
+        materialized: false,
+        or_replace: it.or_replace().is_some(),
+        reads,
+        columns,
+        partial,
+    })
+}
+
+/// The columns that a view gives, and whether it may leave rows out.
+fn outputs(source: &Source<'_>, listed: Option<ast::ColumnList>, query: &SyntaxNode) -> (Vec<String>, bool) {
+    let query = Cursor::new(source.file, source.tokens(query));
+    let columns = match listed {
+        Some(list) => {
+            let tokens = source.tokens(list.syntax());
+            let mut parts = Cursor::new(source.file, tokens);
+            let inner = parts.group().unwrap_or_default();
+            parts.within(inner).comma_separated().iter_mut().filter_map(take_identifier).collect()
+        }
+        None => filter::outputs(query.clone(), take_identifier),
+    };
+    (columns, filter::is_partial(query))
 }
 
 pub(super) fn create_materialized_view(source: &Source<'_>, it: &ast::CreateMaterializedView) -> Option<Change> {
     let view = source.name(it.view()?.syntax());
     let reads = query::reads(source, it.query()?.syntax());
-    Some(Change::CreateView { view, materialized: true, or_replace: false, reads })
+    let (columns, partial) = outputs(source, it.column_list(), it.query()?.syntax());
+    Some(Change::CreateView { view, materialized: true, or_replace: false, reads, columns, partial })
 }
 
 pub(super) fn create_type(source: &Source<'_>, it: &ast::CreateType) -> Option<Change> {

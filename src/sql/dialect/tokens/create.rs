@@ -3,11 +3,11 @@
 use super::Statement;
 use super::column::column;
 use super::key::{self, Key};
-use super::{option, tables};
+use super::{data, option, tables};
 use crate::sql::Dialect;
 use crate::sql::change::{Change, Column, ColumnsFrom, Constraint, Index, Name};
 use crate::sql::dialect::cursor::Cursor;
-use crate::sql::dialect::filter::text_of;
+use crate::sql::dialect::filter::{self, text_of};
 use crate::sql::dialect::sqlparser;
 use crate::sql::statement::{Clause, Unread};
 
@@ -322,10 +322,15 @@ pub(super) fn view(mut statement: Statement<'_>, or_replace: bool) -> Result<Vec
     let cursor = &mut statement.cursor;
     cursor.eat("IF NOT EXISTS");
     let view = cursor.need_name("a view")?;
-    cursor.group();
+    let mut columns = data::columns(cursor);
     cursor.need("AS")?;
     let query = cursor.until(&["WITH CHECK OPTION", "WITH CASCADED CHECK", "WITH LOCAL CHECK"]);
     sqlparser::statement(cursor.source, query, statement.dialect)?;
-    let reads = tables::read_by(&cursor.within(query));
-    Ok(statement.whole(Change::CreateView { view, materialized: false, or_replace, reads }))
+    let query = cursor.within(query);
+    let reads = tables::read_by(&query);
+    if columns.is_empty() {
+        columns = filter::outputs(query.clone(), |name| name.identifier());
+    }
+    let partial = filter::is_partial(query);
+    Ok(statement.whole(Change::CreateView { view, materialized: false, or_replace, reads, columns, partial }))
 }
