@@ -65,11 +65,11 @@ fn no_file(metadata: &Metadata) -> Option<&'static str> {
     })
 }
 
-/// `length` is what there is to expect.
+/// `length` is how much there is, 0 where that is not known.
 fn bounded(stream: impl Read, name: &str, length: u64) -> io::Result<Result<Vec<u8>>> {
-    // One byte more, so that the end is seen without another buffer.
-    let mut bytes = Vec::with_capacity(usize::try_from(length.min(LIMIT)).unwrap_or(0) + 1);
-    stream.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(LIMIT)).unwrap_or(0));
+    // A file that has more by now has changed, and is asked for its length once more.
+    stream.take(if length == 0 { LIMIT + 1 } else { length }).read_to_end(&mut bytes)?;
     Ok(if bytes.len() as u64 > LIMIT { Err(too_long(name, None)) } else { Ok(bytes) })
 }
 

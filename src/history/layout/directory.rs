@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{self, FileType};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -182,17 +183,15 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found> {
 
 impl Found {
     fn walk(&mut self, directory: &Path, argument: usize) {
-        let mut entries = match fs::read_dir(directory).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
-            Ok(entries) => entries,
+        let mut paths = match visible(directory) {
+            Ok(paths) => paths,
             Err(error) => {
                 let error = Error::input(format!("could not read `{}`", directory.display())).because(error);
                 return self.errors.push(error);
             }
         };
-        entries.retain(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
-        let mut paths: Vec<_> = entries.iter().map(|entry| (entry.path(), entry.file_type().ok())).collect();
         paths.sort_by_cached_key(|(path, _)| by_value(&name(path)));
-        let phased = paths.iter().any(|(path, _)| name(path) == EXPAND);
+        let phased = paths.iter().any(|(path, _)| path.ends_with(EXPAND));
         for (path, kind) in paths {
             let is_link = kind.is_some_and(|kind| kind.is_symlink());
             let is_directory = if is_link { path.is_dir() } else { kind.is_some_and(|kind| kind.is_dir()) };
@@ -305,6 +304,18 @@ impl Found {
         }
         notes
     }
+}
+
+/// What a directory shows, and what kind of entry each is.
+fn visible(directory: &Path) -> io::Result<Vec<(PathBuf, Option<FileType>)>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push((entry.path(), entry.file_type().ok()));
+        }
+    }
+    Ok(paths)
 }
 
 /// The directory that orders a file, its name there, and what it is.

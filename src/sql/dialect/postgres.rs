@@ -30,11 +30,11 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece, known: &mut Routines) -> 
         let at = piece.range.start + at;
         return Err(Unread { range: at..at + 1, reason: "a NUL byte, which the server refuses".into() });
     }
-    let tree = match tree::read(&source.parsable()) {
+    let tree = match tree::read(&source, &source.parsable()) {
         Ok(tree) => tree,
         Err(complaint) => source
             .parsable_with_variables()
-            .and_then(|text| tree::read(&text).ok())
+            .and_then(|text| tree::read(&source, &text).ok())
             .ok_or_else(|| refusal(&source, complaint.at, &complaint.message))?,
     };
     let Some(statement) = tree.stmts().next() else {

@@ -13,15 +13,21 @@ use squawk_parser::{
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
+use super::Source;
+use crate::sql::lexer::Token;
+
 /// Where in the text a complaint points to, and what it says.
 pub(super) struct Complaint {
     pub(super) at: usize,
     pub(super) message: String,
 }
 
-/// Reads the text of one statement.
-pub(super) fn read(text: &str) -> Result<SourceFile, Complaint> {
-    if let Some(file) = undoubted(text) {
+/// Reads what a parser can read of a statement.
+pub(super) fn read(source: &Source<'_>, text: &str) -> Result<SourceFile, Complaint> {
+    let doubted = |token: &Token| DOUBTED.iter().any(|word| token.is_word(source.file, word));
+    if !source.piece.tokens.iter().any(doubted)
+        && let Some(file) = undoubted(text)
+    {
         return Ok(file);
     }
     let parse = SourceFile::parse(text);
@@ -30,6 +36,9 @@ pub(super) fn read(text: &str) -> Result<SourceFile, Complaint> {
         None => Ok(parse.tree()),
     }
 }
+
+/// Words whose statements are mostly doubted: it is not worth a try.
+const DOUBTED: [&str; 5] = ["select", "in", "function", "procedure", "do"];
 
 /// `None` for a text that the parser refuses, or that the walks could refuse.
 fn undoubted(text: &str) -> Option<SourceFile> {
