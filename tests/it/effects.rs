@@ -5,6 +5,7 @@
 
 mod mariadb;
 mod postgres;
+mod sqlite;
 
 use lockkeeper::database::{Connection, Session, Value};
 use lockkeeper::schema::{Catalog, Effect, effect};

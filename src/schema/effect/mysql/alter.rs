@@ -351,9 +351,9 @@ fn whole_table(server: Server, table: &Name, action: &str, value: Option<&str>, 
         if action.ends_with(" NOT ENFORCED") { in_place(table) } else { copy(table) }
     } else if begins(&["DISABLE KEYS", "ENABLE KEYS"]) {
         exclusive(table)
-    } else if action == "FORCE" || action == "ENGINE" && value == Some("innodb") {
-        rebuilt()
-    } else if begins(&["ROW_FORMAT", "KEY_BLOCK_SIZE", "PAGE_COMPRESSED", "ENCRYPTED"]) {
+    } else if begins(&["FORCE", "ROW_FORMAT", "KEY_BLOCK_SIZE", "PAGE_COMPRESSED", "ENCRYPTED"])
+        || action == "ENGINE" && value == Some("innodb")
+    {
         rebuilt()
     } else if facts.other_engine && begins(&["AUTO_INCREMENT"]) {
         copy(table)
