@@ -7,4 +7,4 @@ pub mod effect;
 
 pub use catalog::{Birth, Catalog, Session, Table, Transaction};
 pub use drift::{Drift, drift};
-pub use effect::{Answer, Blocks, Effect, Held, InTransaction, Lock, effect, in_order, together};
+pub use effect::{Answer, Blocks, Effect, Held, InTransaction, Lock, WaitsFor, effect, in_order, together};

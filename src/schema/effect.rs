@@ -11,6 +11,7 @@ mod sqlite;
 use std::collections::BTreeMap;
 
 use super::Catalog;
+use crate::sql::engine::Version;
 use crate::sql::{Change, Clause, Dialect, Engine, Name};
 
 /// Whom a lock keeps waiting.
@@ -95,6 +96,35 @@ pub enum InTransaction {
     Commits,
 }
 
+/// Whose transactions a change waits for to end, besides those whose locks are in its way. They need not be about to
+/// do anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WaitsFor {
+    Nobody,
+    /// Who has read or written the table.
+    UsersOfTable,
+    /// Who has written to the table, and who holds an older snapshot, whatever of the database it has read.
+    WritersAndSnapshots,
+    /// Who has used the table, and who holds an older snapshot.
+    UsersAndSnapshots,
+}
+
+impl WaitsFor {
+    /// The end of a sentence; `None` where it is nobody.
+    fn words(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Nobody => return None,
+            Self::UsersOfTable => "waits for every open transaction that has used the table",
+            Self::WritersAndSnapshots => {
+                "waits for every open transaction that has written to the table, and for long queries on any other"
+            }
+            Self::UsersAndSnapshots => {
+                "waits for every open transaction that has used the table, and for long queries on any other"
+            }
+        })
+    }
+}
+
 /// What a change costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
@@ -108,10 +138,13 @@ pub struct Effect {
     pub others: Answer,
     pub transaction: InTransaction,
     /// What other versions do, where it is not told which one it is: a lower-case fragment that names them.
-    pub by_version: Option<&'static str>,
+    pub by_version: Option<String>,
     /// The server refuses to do it in the way that its statement asks for, because it needs this one; where `rewrites` is
     /// unknown, it may.
     pub refused: Option<&'static str>,
+    /// The first version that does it, where that is not the oldest one that we know.
+    pub since: Option<Version>,
+    pub waits_for: WaitsFor,
     /// About how many rows the greatest of the tables has, where a live database told.
     pub rows: Option<u64>,
 }
@@ -135,6 +168,8 @@ impl Effect {
             transaction: InTransaction::Joins,
             by_version: None,
             refused: None,
+            since: None,
+            waits_for: WaitsFor::Nobody,
             rows: None,
         }
     }
@@ -166,8 +201,12 @@ impl Effect {
         Self { others: Answer::Unknown(why), ..self }
     }
 
-    fn by_version(self, fragment: &'static str) -> Self {
-        Self { by_version: Some(fragment), ..self }
+    fn by_version(self, fragment: impl Into<String>) -> Self {
+        Self { by_version: Some(fragment.into()), ..self }
+    }
+
+    fn waiting_for(self, waits_for: WaitsFor) -> Self {
+        Self { waits_for, ..self }
     }
 
     fn in_transaction(self, transaction: InTransaction) -> Self {
@@ -183,6 +222,8 @@ impl Effect {
         both.transaction = if self.transaction == InTransaction::Joins { other.transaction } else { self.transaction };
         both.others = both.others.max(other.others);
         both.by_version = both.by_version.or(other.by_version);
+        both.since = both.since.max(other.since);
+        both.waits_for = both.waits_for.max(other.waits_for);
         both.rows = both.rows.max(other.rows);
         both.rewriting(other.rewrites).scanning(other.scans)
     }
@@ -226,8 +267,9 @@ impl Effect {
             (..) if relations.is_empty() => " only for a moment".into(),
             (..) => " only for a moment, but whoever comes after it queues behind it".into(),
         };
-        let by_version = self.by_version.map(|fragment| format!("; {fragment}")).unwrap_or_default();
-        Some(format!("{} on {place}: {whom}{how_long}{by_version}", strongest.mode))
+        let more = self.waits_for.words().into_iter().chain(self.by_version.as_deref());
+        let more: String = more.map(|fragment| format!("; {fragment}")).collect();
+        Some(format!("{} on {place}: {whom}{how_long}{more}", strongest.mode))
     }
 }
 
@@ -269,6 +311,11 @@ pub fn in_order(clauses: &[Clause], dialect: Dialect) -> Vec<&Clause> {
         });
     }
     ordered
+}
+
+/// Whether two types as written are one: `int` and `integer`.
+pub fn is_same_type(one: &str, other: &str) -> bool {
+    Type::read(one) == Type::read(other)
 }
 
 /// A type as written, taken apart: `character varying(20)` is `varchar` and `[20]`.

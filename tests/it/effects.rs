@@ -6,6 +6,7 @@
 mod mariadb;
 mod postgres;
 mod sqlite;
+mod waits;
 
 use lockkeeper::database::{Connection, Session, Value};
 use lockkeeper::schema::{Catalog, Effect, effect};

@@ -45,6 +45,7 @@ fn migrations_run_in_the_order_of_their_numbers() {
         ("db/11_narrower.sql", "ALTER TABLE orders ALTER COLUMN status TYPE varchar(30);"),
     ];
     insta::assert_snapshot!(lint("postgres", &files), @r#"
+    db/10_wider.sql:1 prepared-select-breaks
     db/11_narrower.sql:1 change-column-type
     db/11_narrower.sql:1 narrow-type
     3 files, 0 suppressed

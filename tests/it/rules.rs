@@ -1,7 +1,7 @@
 //! Every rule's page is its test: what stands under Bad has to yield the rule, what stands under Good must not.
 //!
-//! A fence says `sql`, then the dialects that it is for (without any: those of the page), then `bad` (under
-//! Cases), `before` (an earlier migration of the next block) or `live` (the database of the next block), the
+//! A fence says `sql`, then the dialects that it is for (without any: those of the page) or one with the
+//! engine's version (`postgres=14`), then `bad` (under Cases), `before` (an earlier migration of the next block) or `live` (the database of the next block), the
 //! release that it goes out with (`same-release`, `next-release`), and the file's name where a rule is about names.
 
 mod executed;
@@ -16,7 +16,7 @@ use lockkeeper::lint::{Given, Outcome, lint, rules};
 use lockkeeper::report::{Report, text};
 use lockkeeper::schema::Catalog;
 use lockkeeper::settings::{self, Level, Said, Settings};
-use lockkeeper::sql::{self, Dialect};
+use lockkeeper::sql::{self, Dialect, Engine};
 
 #[test]
 fn every_page_holds() {
@@ -90,6 +90,8 @@ fn wrong(rule: &str, block: &Block, outcome: &Outcome) -> Option<&'static str> {
 struct Block {
     line: usize,
     dialects: Vec<Dialect>,
+    /// With its version, where the block says one: `postgres=14`.
+    engine: Option<Engine>,
     bad: bool,
     before: Vec<File>,
     live: Option<String>,
@@ -126,7 +128,9 @@ fn judge(block: &Block, dialect: Dialect, settings: &Settings) -> (History, Outc
     if let Some(live) = &block.live {
         live_beside(&mut history, live);
     }
-    let outcome = lint(&history, settings, Given { today: settings::date("2026-01-31"), ..Given::default() }).unwrap();
+    let mut settings = settings.clone();
+    settings.engine = block.engine;
+    let outcome = lint(&history, &settings, Given { today: settings::date("2026-01-31"), ..Given::default() }).unwrap();
     (history, outcome)
 }
 
@@ -193,7 +197,7 @@ fn blocks(page: &Page) -> Vec<Block> {
             .take_while(|line| *line != "```")
             .map(|line| format!("{line}\n"))
             .collect();
-        let mut dialects = Vec::new();
+        let (mut dialects, mut engine) = (Vec::new(), None);
         let (mut bad, mut is_before, mut is_live, mut name) = (section == "Bad", false, false, None);
         let mut release = None;
         for word in words.split_whitespace() {
@@ -204,7 +208,12 @@ fn blocks(page: &Page) -> Vec<Block> {
                 "same-release" => release = Some(1),
                 "next-release" => release = Some(2),
                 word if word.ends_with(".sql") => name = Some(word.to_string()),
-                word => dialects.push(Dialect::from_word(word).unwrap()),
+                word => {
+                    let words = word.replace('=', " ");
+                    let said = Engine::from_words(&words).unwrap();
+                    dialects.push(said.dialect());
+                    engine = word.contains('=').then_some(said);
+                }
             }
         }
         if is_live {
@@ -220,7 +229,7 @@ fn blocks(page: &Page) -> Vec<Block> {
             dialects.clone_from(&page.dialects);
         }
         let before = std::mem::take(&mut before);
-        blocks.push(Block { line: number + 1, dialects, bad, before, live: live.take(), file });
+        blocks.push(Block { line: number + 1, dialects, engine, bad, before, live: live.take(), file });
     }
     blocks
 }

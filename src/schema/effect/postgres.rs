@@ -2,10 +2,11 @@
 
 mod alter;
 mod relatives;
+mod since;
 mod types;
 mod volatile;
 
-use super::{Answer, Blocks, Effect, InTransaction};
+use super::{Answer, Blocks, Effect, InTransaction, WaitsFor};
 use crate::schema::{Catalog, Table};
 use crate::sql::{Change, ColumnsFrom, ConstraintKind, Engine, Flavour, Name, Object};
 
@@ -60,10 +61,11 @@ impl Effect {
 }
 
 pub(super) fn effect(change: &Change, before: &Catalog, engine: Engine) -> Option<Effect> {
-    let effect = alter::effect(change, before, Majors(engine))
-        .or_else(|| on_table(change, before))
+    let majors = Majors(engine);
+    let effect = alter::effect(change, before, majors)
+        .or_else(|| on_table(change, before, majors))
         .or_else(|| elsewhere(change, before))?;
-    Some(unseen_if_new(effect, before))
+    Some(by_major(unseen_if_new(effect, before), since::since(change, before), majors))
 }
 
 /// What one major does and another one does not.
@@ -85,6 +87,16 @@ impl Majors {
     }
 }
 
+/// Says of a change which majors refuse it.
+fn by_major(effect: Effect, since: Option<u32>, majors: Majors) -> Effect {
+    let Some(major) = since else { return effect };
+    let effect = Effect { since: Some(major.into()), ..effect };
+    match majors.straddle(major) {
+        true => effect.by_version(format!("PostgreSQL refuses it before {major}")),
+        false => effect,
+    }
+}
+
 /// What this migration has created nobody waits for, and it is empty.
 fn unseen_if_new(mut effect: Effect, before: &Catalog) -> Effect {
     let is_new = |lock: &super::Lock| lock.relation.as_ref().is_some_and(|relation| before.is_new(relation));
@@ -96,7 +108,7 @@ fn unseen_if_new(mut effect: Effect, before: &Catalog) -> Effect {
 }
 
 /// Statements about tables other than ALTER TABLE.
-fn on_table(change: &Change, before: &Catalog) -> Option<Effect> {
+fn on_table(change: &Change, before: &Catalog, majors: Majors) -> Option<Effect> {
     Some(match change {
         Change::CreateTable { table, constraints, columns, columns_from, if_not_exists, .. } => {
             if *if_not_exists && before.table(table).is_some() {
@@ -145,7 +157,9 @@ fn on_table(change: &Change, before: &Catalog) -> Option<Effect> {
                 return Some(Share.on(table));
             }
             if *concurrently {
-                ShareUpdateExclusive.on(table).scanning(!there).in_transaction(InTransaction::Refuses)
+                let waits_for = if there { WaitsFor::Nobody } else { WaitsFor::WritersAndSnapshots };
+                let effect = ShareUpdateExclusive.on(table).scanning(!there).waiting_for(waits_for);
+                effect.in_transaction(InTransaction::Refuses)
             } else {
                 Share.on(table).and_locks(Share, &relatives::descendants(before, table)).scanning(!there)
             }
@@ -153,11 +167,14 @@ fn on_table(change: &Change, before: &Catalog) -> Option<Effect> {
         Change::DropIndex { table, name, concurrently, .. } => {
             let table = table.as_ref().or_else(|| before.table_of_index(name))?;
             match concurrently {
-                true => ShareUpdateExclusive.on(table).in_transaction(InTransaction::Refuses),
+                true => {
+                    let effect = ShareUpdateExclusive.on(table).waiting_for(WaitsFor::UsersOfTable);
+                    effect.in_transaction(InTransaction::Refuses)
+                }
                 false => AccessExclusive.on(table).and_locks(AccessExclusive, &relatives::descendants(before, table)),
             }
         }
-        Change::Reindex { what, name, concurrently } => reindex(what, name.as_ref(), *concurrently, before)?,
+        Change::Reindex { what, name, concurrently } => reindex(what, name.as_ref(), *concurrently, before, majors)?,
         Change::Maintain { table, action } => maintain(table.as_ref(), action),
         Change::CreateTrigger { table, .. } => {
             ShareRowExclusive.on(table).and_locks(ShareRowExclusive, &relatives::descendants(before, table))
@@ -205,7 +222,7 @@ fn lock_table(table: &Name, mode: Option<&str>, before: &Catalog) -> Option<Effe
     Some(effect.and_locks(mode, before.table(table).into_iter().flat_map(|view| &view.reads)))
 }
 
-fn reindex(what: &str, name: Option<&Name>, concurrently: bool, before: &Catalog) -> Option<Effect> {
+fn reindex(what: &str, name: Option<&Name>, concurrently: bool, before: &Catalog, majors: Majors) -> Option<Effect> {
     let table = match what {
         "TABLE" => name?,
         "INDEX" => before.table_of_index(name?)?,
@@ -214,13 +231,24 @@ fn reindex(what: &str, name: Option<&Name>, concurrently: bool, before: &Catalog
             return Some(effect.and_others("every table there is locked, one after the other"));
         }
     };
+    let partitioned = before.table(table).is_some_and(|known| known.partitioned);
+    let partitions = relatives::descendants(before, table);
     if concurrently {
-        return Some(ShareUpdateExclusive.on(table).scanning(true).in_transaction(InTransaction::Refuses));
+        let effect = ShareUpdateExclusive.on(table).scanning(true).waiting_for(WaitsFor::UsersAndSnapshots);
+        // Each partition is locked against writers although the statement says that none has to wait.
+        return Some(effect.and_locks(Share, &partitions).in_transaction(InTransaction::Refuses));
+    }
+    if partitioned && !majors.may_be_from(14) {
+        return Some(Share.on(table));
     }
     // The index itself is locked against everybody, and a query locks all indexes of its table.
-    let effect = Effect::none().locking(Share.words(), Blocks::ReadsAndWrites, table.clone()).scanning(true);
-    let partitioned = before.table(table).is_some_and(|known| known.partitioned);
-    Some(if partitioned { effect.in_transaction(InTransaction::Refuses) } else { effect })
+    let locking = |effect: Effect, table: &Name| effect.locking(Share.words(), Blocks::ReadsAndWrites, table.clone());
+    let effect = partitions.iter().fold(locking(Effect::none(), table), locking).scanning(true);
+    let effect = if partitioned { effect.in_transaction(InTransaction::Refuses) } else { effect };
+    Some(match partitioned && majors.straddle(14) {
+        true => effect.by_version("before PostgreSQL 14 it does nothing"),
+        false => effect,
+    })
 }
 
 fn maintain(table: Option<&Name>, action: &str) -> Effect {

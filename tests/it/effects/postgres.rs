@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use lockkeeper::database::{Connection, Session, connect, server_version};
 use lockkeeper::schema::{Answer, Catalog, Effect, InTransaction};
-use lockkeeper::sql::{self, Dialect, Engine};
+use lockkeeper::sql::{self, Dialect, Engine, Flavour};
 
 use super::{claim, rows};
 use crate::servers;
@@ -20,6 +20,10 @@ struct Case<'a> {
     /// Runs earlier in the same transaction.
     before: &'a str,
     run: &'a str,
+    /// The major from which on the server takes the whole case, where the change does not tell.
+    from: &'a str,
+    /// The SQLSTATE with which the server refuses it; some majors have one of their own.
+    refused: &'a str,
 }
 
 /// What became of a case.
@@ -29,13 +33,12 @@ enum Outcome {
     Differs(String),
     /// The history cannot tell, and the claim says so.
     Unknown,
-    /// The server does not do it: another version's, or meant to fail.
-    Refused,
+    /// The server does not do it, and says why.
+    Refused(String),
 }
 
 /// Where claim and server differ, and why that is right.
-const APART: [(&str, &str); 6] = [
-    ("index.create_partitioned_only", "a change does not tell ONLY: the claim is the dearer"),
+const APART: [(&str, &str); 5] = [
     ("misc.create_index_if_not_exists_temp", "a temporary table: nobody else sees it"),
     ("table.alter_if_exists_missing", "a table that the history does not tell of is there"),
     ("table.drop_if_exists_missing", "the same"),
@@ -48,23 +51,50 @@ async fn the_server_does_what_we_claim() {
     let Some(database) = servers::postgres().await else { return };
     let text = include_str!("../../../fixtures/effects/postgres.sql");
     let mut session = connect(&database.url, "lockkeeper test").await.unwrap();
-    let engine = Engine::from_words(&server_version(&mut session).await.unwrap()).unwrap();
-    let (mut report, mut agrees, mut unknown, mut refused) = (String::new(), 0, Vec::new(), Vec::new());
+    let version = server_version(&mut session).await.unwrap();
+    let engine = Engine::from_words(&version).unwrap();
+    let (mut report, mut counts) = (String::new(), BTreeMap::<&str, Vec<&str>>::new());
     for case in cases(text) {
-        if APART.iter().any(|(id, _)| *id == case.id) {
-            continue;
-        }
-        match measured(&mut session, &case, engine).await {
-            Outcome::Agrees => agrees += 1,
-            Outcome::Differs(how) => write!(report, "{}: {}\n{how}\n", case.id, case.run).unwrap(),
-            Outcome::Unknown => unknown.push(case.id),
-            Outcome::Refused => refused.push(case.id),
-        }
+        let apart = APART.iter().any(|(id, _)| *id == case.id);
+        let word = match measured(&mut session, &case, engine).await {
+            Outcome::Differs(_) if apart => "apart",
+            _ if apart => {
+                writeln!(report, "{}: it is no longer apart", case.id).unwrap();
+                continue;
+            }
+            Outcome::Refused(code) if case.is_refused(engine, &code) => "refused",
+            Outcome::Refused(code) => {
+                writeln!(report, "{}: {}\n  refused  {code}", case.id, case.run).unwrap();
+                continue;
+            }
+            _ if case.is_refused(engine, case.refused.split_whitespace().next().unwrap_or_default()) => {
+                writeln!(report, "{}: {}\n  taken, and should be refused", case.id, case.run).unwrap();
+                continue;
+            }
+            Outcome::Agrees => "agree",
+            Outcome::Unknown => "unknown",
+            Outcome::Differs(how) => {
+                write!(report, "{}: {}\n{how}\n", case.id, case.run).unwrap();
+                continue;
+            }
+        };
+        counts.entry(word).or_default().push(case.id);
     }
-    let counts = format!("{agrees} agree; unknown: {unknown:?}; refused: {refused:?}");
-    assert!(report.is_empty(), "{counts}\n{report}");
+    let count = |word| counts.get(word).map_or(0, Vec::len);
+    let line = ["agree", "unknown", "apart", "refused"].map(|word| format!("{} {word}", count(word))).join(", ");
+    // For `./dev majors`.
+    println!("\neffects on {version}: {line}");
+    assert!(report.is_empty(), "{version}: {line}\n{report}");
     // A server that refuses everything, or claims that know nothing, would differ nowhere.
-    assert!(agrees > 4 * unknown.len() && agrees > 4 * refused.len(), "{counts}");
+    assert!(count("agree") > 4 * count("unknown") && count("agree") > 4 * count("refused"), "{counts:?}");
+}
+
+impl Case<'_> {
+    /// The case says that the server refuses it with this code, or that it is for newer ones.
+    fn is_refused(&self, engine: Engine, code: &str) -> bool {
+        let too_old = self.from.parse().is_ok_and(|from: u32| !engine.may_be_from(Flavour::Postgres, from));
+        too_old || self.refused.split_whitespace().any(|refused| refused == code)
+    }
 }
 
 fn cases(text: &str) -> Vec<Case<'_>> {
@@ -80,6 +110,8 @@ fn cases(text: &str) -> Vec<Case<'_>> {
             Case {
                 id: case.lines().next().unwrap().trim(),
                 session: part("session"),
+                from: part("from"),
+                refused: part("refused"),
                 setup: part("setup"),
                 before: part("before"),
                 run: part("run"),
@@ -93,12 +125,12 @@ async fn measured(session: &mut Connection, case: &Case<'_>, engine: Engine) -> 
     session.execute("DISCARD ALL", &[]).await.unwrap();
     session.execute("CREATE SCHEMA public", &[]).await.unwrap();
     let mut catalog = Catalog::new(Dialect::Postgres);
-    if !run_all(session, &mut catalog, case.setup).await {
-        return Outcome::Refused;
+    if let Err(code) = run_all(session, &mut catalog, case.setup).await {
+        return Outcome::Refused(code);
     }
     catalog.enter(1, false, []);
-    if !run_all(session, &mut catalog, case.session).await {
-        return Outcome::Refused;
+    if let Err(code) = run_all(session, &mut catalog, case.session).await {
+        return Outcome::Refused(code);
     }
     session.execute("BEGIN", &[]).await.unwrap();
     let outcome = in_transaction(session, case, catalog, engine).await;
@@ -108,27 +140,30 @@ async fn measured(session: &mut Connection, case: &Case<'_>, engine: Engine) -> 
 
 async fn in_transaction(session: &mut Connection, case: &Case<'_>, mut catalog: Catalog, engine: Engine) -> Outcome {
     let relations = rows(session, RELATIONS).await;
-    if !run_all(session, &mut catalog, case.before).await {
-        return Outcome::Refused;
+    if let Err(code) = run_all(session, &mut catalog, case.before).await {
+        return Outcome::Refused(code);
     }
     let held = locks(session, &relations).await;
     let (files, read) = (files(session, &relations).await, read(session).await);
-    let Some(claim) = claim(case.run, &catalog, engine) else { return Outcome::Unknown };
+    let claim = claim(case.run, &catalog, engine);
+    let too_old = claim.as_ref().and_then(|claim| claim.since);
+    let too_old = too_old.is_some_and(|since| !engine.may_be_from(Flavour::Postgres, since));
+    let refuses = claim.as_ref().is_some_and(|claim| claim.transaction == InTransaction::Refuses);
     for statement in sql::read(case.run, Dialect::Postgres) {
         match session.execute(&case.run[statement.range], &[]).await {
-            Err(error) if error.code.as_deref() == Some("25001") && claim.transaction == InTransaction::Refuses => {
-                return Outcome::Agrees;
-            }
+            // Either way it comes out as claimed.
+            Err(_) if too_old => return Outcome::Agrees,
+            Err(error) if error.code.as_deref() == Some("25001") && refuses => return Outcome::Agrees,
             Err(error) if error.code.as_deref() == Some("25001") => {
                 return Outcome::Differs("  claimed  that it goes into a transaction".into());
             }
-            Err(_) => return Outcome::Refused,
-            Ok(_) if claim.transaction == InTransaction::Refuses => {
-                return Outcome::Differs("  claimed  that it is refused in a transaction".into());
-            }
+            Err(error) => return Outcome::Refused(error.code.unwrap_or_default()),
+            Ok(_) if too_old => return Outcome::Differs("  claimed  that this version refuses it".into()),
+            Ok(_) if refuses => return Outcome::Differs("  claimed  that it is refused in a transaction".into()),
             Ok(_) => {}
         }
     }
+    let Some(claim) = claim else { return Outcome::Unknown };
     let now = locks(session, &relations).await;
     let new_locks: BTreeMap<_, _> =
         now.into_iter().filter(|(relation, mode)| held.get(relation) != Some(mode)).collect();
@@ -186,14 +221,13 @@ fn compare(
 }
 
 /// Runs the statements and replays them.
-async fn run_all(session: &mut Connection, catalog: &mut Catalog, text: &str) -> bool {
+async fn run_all(session: &mut Connection, catalog: &mut Catalog, text: &str) -> Result<(), String> {
     for statement in sql::read(text, Dialect::Postgres) {
-        if session.execute(&text[statement.range], &[]).await.is_err() {
-            return false;
-        }
+        let done = session.execute(&text[statement.range], &[]).await;
+        done.map_err(|error| error.code.unwrap_or_default())?;
         statement.parsed.iter().flatten().for_each(|clause| catalog.apply(clause));
     }
-    true
+    Ok(())
 }
 
 /// Tables, partitioned tables, materialized views and views.

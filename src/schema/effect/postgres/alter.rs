@@ -3,7 +3,7 @@
 use super::Mode::{AccessExclusive, Share, ShareRowExclusive, ShareUpdateExclusive};
 use super::types::is_free;
 use super::volatile::is_volatile;
-use super::{DEFAULT_PARTITION, Effect, InTransaction, Majors, relatives};
+use super::{DEFAULT_PARTITION, Effect, InTransaction, Majors, WaitsFor, relatives};
 use crate::schema::catalog::{DataTypeKind, mentions};
 use crate::schema::{Answer, Catalog, Table};
 use crate::sql::{Change, Column, ColumnAction, Constraint, ConstraintKind, Generated, Name};
@@ -37,10 +37,13 @@ pub(super) fn effect(change: &Change, before: &Catalog, majors: Majors) -> Optio
         Change::AlterTable { table, action, .. } => alter_table(table, action, before),
         Change::AttachPartition { table, partition } => {
             let targets = before.table(table).into_iter().flat_map(Table::references);
-            ShareUpdateExclusive
+            let users = relatives::referencing(before, table).map(|user| &user.name);
+            let effect = ShareUpdateExclusive
                 .on(table)
                 .and_lock(AccessExclusive, partition)
                 .and_locks(ShareRowExclusive, targets)
+                .and_locks(ShareRowExclusive, users.filter(|_| majors.may_be_from(15)));
+            effect
                 .and_others(DEFAULT_PARTITION)
                 .scanning(Answer::Unknown("whether a CHECK proves that every row belongs there is not told"))
         }
@@ -48,16 +51,22 @@ pub(super) fn effect(change: &Change, before: &Catalog, majors: Majors) -> Optio
             true => ShareUpdateExclusive
                 .on(table)
                 .and_lock(ShareUpdateExclusive, partition)
+                .waiting_for(WaitsFor::UsersOfTable)
                 .in_transaction(InTransaction::Refuses),
-            false => detach(table, partition, majors),
+            false => detach(table, partition, before, majors),
         },
         _ => return None,
     })
 }
 
-fn detach(table: &Name, partition: &Name, majors: Majors) -> Effect {
-    let mode = if majors.may_be_from(14) { AccessExclusive } else { ShareUpdateExclusive };
-    let effect = AccessExclusive.on(table).and_lock(mode, partition);
+/// No row of the tables with a foreign key to the table may point into the partition: they are read through.
+fn detach(table: &Name, partition: &Name, before: &Catalog, majors: Majors) -> Effect {
+    let users: Vec<&Name> = relatives::referencing(before, table).map(|user| &user.name).collect();
+    let mode = if majors.may_be_from(14) || !users.is_empty() { AccessExclusive } else { ShareUpdateExclusive };
+    let effect = AccessExclusive.on(table).and_lock(mode, partition).scanning(!users.is_empty());
+    // The partition's own foreign keys are made anew.
+    let targets = before.table(table).into_iter().flat_map(Table::references);
+    let effect = effect.and_locks(AccessExclusive, users).and_locks(ShareRowExclusive, targets);
     match majors.straddle(14) {
         true => effect.by_version("before PostgreSQL 14 reads of the partition itself go on"),
         false => effect,
