@@ -5,6 +5,8 @@
 
 mod drift;
 pub mod finding;
+pub mod key;
+pub mod known;
 pub mod page;
 mod phase;
 pub mod risk;
@@ -54,6 +56,8 @@ pub struct Outcome {
     pub unjudged_kinds: BTreeSet<String>,
     /// Findings that a comment or an entry of `[[lint.paths]]` allows.
     pub suppressed: usize,
+    /// Findings that a file records as known.
+    pub known: usize,
     /// Hazards that are no findings because they are the point of their migration's phase.
     pub excused: usize,
     /// Of these, those whose expand may go out with them: which releases there are is not told.
@@ -398,6 +402,7 @@ impl Judge<'_, '_> {
                 severity: rule.page.severity,
                 path: self.migration.path.clone(),
                 range: clause.range.clone(),
+                statement: self.migration.statements[statement].range.clone(),
                 message,
                 help: if clause.in_body { help + IN_BODY } else { help },
                 lock: look.effect.and_then(Effect::sentence),
@@ -430,8 +435,12 @@ impl Judge<'_, '_> {
 
     /// A finding of the linter itself.
     fn raise(&mut self, rule: &'static str, statement: usize, range: Range<usize>, message: String, help: String) {
+        let around = self.migration.statements.get(statement).map(|statement| statement.range.clone());
+        let around = around.filter(|around| around.start <= range.start && range.end <= around.end);
+        let around = around.unwrap_or_else(|| range.clone());
         let path = self.migration.path.clone();
-        let finding = Finding { rule, severity: Severity::Note, path, range, message, help, lock: None, rows: None };
+        let severity = Severity::Note;
+        let finding = Finding { rule, severity, path, range, statement: around, message, help, lock: None, rows: None };
         self.findings.push((statement, finding));
     }
 

@@ -1,11 +1,16 @@
 //! Findings, plans, events and status as text or JSON. Only this room knows colour and JSON shapes.
 
 pub mod demo;
+pub mod github;
+pub mod gitlab;
 pub mod json;
+pub mod junit;
 mod lines;
+mod sentences;
 pub mod plan;
 pub mod progress;
 pub mod risk;
+pub mod sarif;
 pub mod status;
 pub mod text;
 

@@ -37,7 +37,8 @@ const KEYS: &[&str] = &[
 ];
 
 /// The keys of its table `[lint]`.
-const LINT_KEYS: &[&str] = &["fail-on", "phases", "forgotten-after", "groups", "rules", "paths", "small-tables"];
+const LINT_KEYS: &[&str] =
+    &["fail-on", "phases", "forgotten-after", "groups", "rules", "paths", "small-tables", "known-findings"];
 
 /// The settings file's name, looked for in the working directory.
 pub const FILE_NAME: &str = "lockkeeper.toml";
@@ -101,6 +102,8 @@ pub struct Settings {
     pub selection: Selection,
     /// What `[[lint.paths]]` says of some files.
     pub by_path: Vec<ByPath>,
+    /// The file that records what was found before, as seen from the working directory.
+    pub known_findings: Option<PathBuf>,
     /// Nobody waits long for a lock on these.
     pub small_tables: Vec<SmallTable>,
     /// The file's text, for what is found in it.
@@ -129,6 +132,7 @@ impl Default for Settings {
             fail_on: Severity::Deny,
             selection: Selection::default(),
             by_path: Vec::new(),
+            known_findings: None,
             small_tables: Vec::new(),
             text: Arc::default(),
             directory: PathBuf::new(),
@@ -248,6 +252,10 @@ impl Settings {
                 "groups" => self.selection.read_groups(file, value)?,
                 "rules" => self.selection.read_rules(file, value)?,
                 "paths" => self.by_path = ByPath::read_all(file, value)?,
+                "known-findings" => {
+                    let directory = file.path.parent().unwrap_or(Path::new(""));
+                    self.known_findings = Some(directory.join(file.string(value)?));
+                }
                 "small-tables" => self.small_tables = selection::small_tables(file, value)?,
                 _ => return Err(file.unknown(key, LINT_KEYS)),
             }

@@ -1,17 +1,20 @@
 //! `lockkeeper lint [PATHS]`: findings over migrations, with or without a database.
 
+use std::fs;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use time::OffsetDateTime;
 
-use super::{Context, Format};
+use super::Context;
 use crate::database::{self, live};
 use crate::error::{Error, Result, exit_code};
 use crate::history::layout::{self, Choice, Layout};
 use crate::history::since::Told;
 use crate::history::{History, since, stdin};
+use crate::lint::known::Known;
 use crate::lint::risk::risks;
-use crate::lint::{Given, Severity, lint};
+use crate::lint::{Given, Outcome, Severity, lint};
 use crate::report::{self, Report};
 use crate::settings::{Settings, resolve_url};
 use crate::sql::{Dialect, Engine};
@@ -64,6 +67,14 @@ pub struct Args {
     #[arg(long)]
     risk: bool,
 
+    /// Report only what this file does not record; it was written by --write-known-findings
+    #[arg(long, value_name = "FILE")]
+    known_findings: Option<PathBuf>,
+
+    /// Record all that is found now in the file of --known-findings, or of `known-findings` in the settings
+    #[arg(long, conflicts_with = "since")]
+    write_known_findings: bool,
+
     /// How the findings are printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -73,11 +84,31 @@ pub struct Args {
     fail_on: Option<Severity>,
 }
 
+/// How the findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs: an object per line, the summary last
+    Json,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
+    /// For GitHub Actions: workflow commands
+    Github,
+    /// For GitLab: Code Quality
+    Gitlab,
+    /// For whatever shows test results: JUnit XML
+    Junit,
+}
+
 /// Prints the findings; the exit code tells clean, findings, and not judged apart.
 ///
 /// # Errors
 /// Nothing could be judged.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    if args.risk && !matches!(args.format, Format::Text | Format::Json) {
+        return Err(Error::input("`--risk` is printed as text or JSON only").hint("leave out --risk, or --format"));
+    }
     let mut settings = Settings::load(context.config.as_deref())?;
     let engine = args.engine.as_deref().map(Engine::from_words).transpose()?;
     let url = args.database_url.as_deref().map(resolve_url).transpose()?;
@@ -109,7 +140,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         today: Some(OffsetDateTime::now_utc().date()),
         whole: args.paths.is_empty() && args.since.is_none() && history.live.is_none() && history.unreadable.is_empty(),
     };
-    let outcome = lint(&history, &settings, given)?;
+    settings.fail_on = args.fail_on.unwrap_or(settings.fail_on);
+    let mut outcome = lint(&history, &settings, given)?;
+    known_findings(args, &settings, given, &mut history, &mut outcome, context)?;
     let report = Report { history: &history, settings: &settings, outcome: &outcome };
     for error in &history.unreadable {
         context.say(&super::describe(error));
@@ -117,18 +150,21 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.risk {
         let risks = risks(&history, &outcome);
         context.print(&match args.format {
-            Format::Text => report::risk::text(&risks),
             Format::Json => report::risk::json(&risks),
+            _ => report::risk::text(&risks),
         })?;
     }
     context.print(&match args.format {
         Format::Text => report::text::lint(&report, context.stdout_color),
         Format::Json => report::json::lint(&report),
+        Format::Sarif => report::sarif::lint(&report),
+        Format::Github => report::github::lint(&report),
+        Format::Gitlab => report::gitlab::lint(&report),
+        Format::Junit => report::junit::lint(&report),
     })?;
-    let fail_on = args.fail_on.unwrap_or(settings.fail_on);
     let code = if !history.unreadable.is_empty() {
         exit_code::NOT_JUDGED
-    } else if outcome.findings.iter().any(|finding| finding.severity >= fail_on) {
+    } else if outcome.findings.iter().any(|finding| finding.severity >= settings.fail_on) {
         exit_code::FINDINGS
     } else {
         exit_code::CLEAN
@@ -141,6 +177,49 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 /// What the live database says that it is.
 fn live_engine(history: &History) -> Option<Engine> {
     Engine::from_words(&history.live.as_ref()?.server).ok()
+}
+
+/// Takes away what was known before, or records what is found now; that is then known.
+fn known_findings(
+    args: &Args,
+    settings: &Settings,
+    given: Given,
+    history: &mut History,
+    outcome: &mut Outcome,
+    context: &Context,
+) -> Result<()> {
+    let Some(path) = args.known_findings.as_ref().or(settings.known_findings.as_ref()) else {
+        if args.write_known_findings {
+            let error = Error::input("no file is named for the known findings");
+            return Err(error.hint("give --known-findings FILE, or write `known-findings` into lockkeeper.toml"));
+        }
+        return Ok(());
+    };
+    let name = path.display().to_string();
+    let known = if args.write_known_findings {
+        let known = Known::of(outcome, history, settings);
+        fs::write(path, known.text())
+            .map_err(|error| Error::input(format!("could not write `{name}`")).because(error))?;
+        context.say(&format!("recorded {} findings in `{name}`\n", known.count()));
+        known
+    } else {
+        let text = fs::read_to_string(path).map_err(|error| {
+            let error = Error::input(format!("could not read the known findings `{name}`")).because(error);
+            error.hint("`lockkeeper lint --write-known-findings` writes it")
+        })?;
+        Known::parse(&text, &name)?
+    };
+    let (gone, count) = known.take_from(outcome, history, settings);
+    // What is in files that were not looked at may still be there.
+    if given.whole && count > 0 {
+        let more = if count > gone.len() { ", ..." } else { "" };
+        history.notes.push(format!(
+            "{count} of {} known findings in `{name}` are found no more ({}{more}): write it again to forget them",
+            known.count(),
+            gone.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 /// Reads the files, or standard input.

@@ -13,6 +13,8 @@ pub struct Finding {
     pub path: String,
     /// Byte range of the clause in the file.
     pub range: Range<usize>,
+    /// Of the statement that it stands in; of what stands in none, as of a comment, its own.
+    pub statement: Range<usize>,
     pub message: String,
     pub help: String,
     /// The lock and whom it blocks, in a sentence, where it is known.

@@ -150,6 +150,7 @@ impl<'a> Selection<'a> {
                 severity: Severity::Note,
                 path: path.clone(),
                 range: range.clone(),
+                statement: range.clone(),
                 message,
                 help: help.into(),
                 lock: None,

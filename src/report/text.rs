@@ -9,8 +9,8 @@ use miette::{
 
 use super::Report;
 use super::lines::{Lines, Sources};
-use crate::history::History;
-use crate::lint::{Finding, Outcome, Severity, rules};
+use super::sentences::{details, summary};
+use crate::lint::{Finding, Severity};
 
 /// The findings with their source, the notes, and the summary as the last line.
 pub fn lint(report: &Report<'_>, color: bool) -> String {
@@ -23,7 +23,7 @@ pub fn lint(report: &Report<'_>, color: bool) -> String {
     for note in &history.notes {
         text += &format!("note: {note}\n");
     }
-    text + &summary(history, outcome) + "\n"
+    text + &summary(report) + "\n"
 }
 
 /// What a finding takes as text, or a little more: a long report is not moved while it grows.
@@ -40,75 +40,11 @@ fn render(finding: &Finding, source: &Source<'_>, color: bool) -> String {
         // Only a span outside of its file comes here; the finding must not get lost.
         text = format!("{}: {}\n  help: {}\n", finding.path, finding.message, finding.help);
     }
-    if let Some(lock) = &finding.lock {
-        text += &format!("  lock: {lock}\n");
-    }
-    if let Ok(rule) = rules::find(finding.rule) {
-        let breaks: Vec<_> = rule.page.breaks.iter().map(|breaks| breaks.when()).collect();
-        if !breaks.is_empty() {
-            text += &format!("  breaks: the old version, {}\n", breaks.join(" and "));
-        }
-        if let Some(allowed_when) = rule.page.allowed_when {
-            text += &format!("  allowed when: {allowed_when}\n");
-        }
+    // The help is part of what miette draws.
+    for (word, what) in details(finding).iter().skip(1) {
+        text += &format!("  {word}: {what}\n");
     }
     text + "\n"
-}
-
-/// What was found, where, and what was not judged.
-fn summary(history: &History, outcome: &Outcome) -> String {
-    if outcome.files == 0 && !history.unreadable.is_empty() {
-        return format!("nothing was judged: {} could not be read", count(history.unreadable.len(), "file"));
-    }
-    let mut text = match outcome.findings.len() {
-        0 => "no findings".to_string(),
-        all => {
-            let by_severity = Severity::ALL.iter().rev().filter_map(|severity| {
-                let count = outcome.findings.iter().filter(|finding| finding.severity == *severity).count();
-                (count > 0).then(|| format!("{count} {}", severity.name()))
-            });
-            format!("{} ({})", count(all, "finding"), by_severity.collect::<Vec<_>>().join(", "))
-        }
-    };
-    text += &format!(" in {}, {}", count(outcome.files, "file"), count(outcome.statements, "statement"));
-    if outcome.replayed > 0 {
-        text += &format!("; replayed: {}", count(outcome.replayed, "file"));
-    }
-    if outcome.replayed_unreadable > 0 {
-        text += &format!(", of which {} could not be read", count(outcome.replayed_unreadable, "statement"));
-    }
-    if outcome.suppressed > 0 {
-        text += &format!("; {} suppressed", count(outcome.suppressed, "finding"));
-    }
-    if outcome.off > 0 {
-        text += &format!("; {} of rules that are off", count(outcome.off, "finding"));
-    }
-    match outcome.excused {
-        0 => {}
-        1 => text += "; 1 finding excused by its phase",
-        many => text += &format!("; {many} findings excused by their phase"),
-    }
-    if outcome.excused_on_trust > 0 {
-        text += " (whether their expand was released before is not told)";
-    }
-    if outcome.on_small_tables > 0 {
-        text += &format!("; {} excused on small tables", count(outcome.on_small_tables, "finding"));
-    }
-    if outcome.unjudged > 0 {
-        let kinds: Vec<_> = outcome.unjudged_kinds.iter().map(String::as_str).collect();
-        text += &format!("; not judged: {} ({})", count(outcome.unjudged, "statement"), kinds.join(", "));
-    }
-    if outcome.unreadable > 0 {
-        text += &format!("; {} could not be read", count(outcome.unreadable, "statement"));
-    }
-    if !history.unreadable.is_empty() {
-        text += &format!("; {} could not be read", count(history.unreadable.len(), "file"));
-    }
-    text
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// A finding as miette wants it.

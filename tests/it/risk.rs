@@ -63,7 +63,7 @@ fn what_finding_makes_which_level() {
         let migrations = vec![Migration::new("1.sql", sql, Dialect::Postgres)];
         let history = History { migrations, ..empty() };
         let (path, message, help) = ("1.sql".to_string(), String::new(), String::new());
-        let finding = Finding { rule, severity, path, range: 0..0, message, help, lock: None, rows };
+        let finding = Finding { rule, severity, path, range: 0..0, statement: 0..0, message, help, lock: None, rows };
         let outcome = Outcome { findings: vec![finding], ..Outcome::default() };
         let risks: Vec<_> = risks(&history, &outcome).iter().map(|risk| risk.level.name()).collect();
         assert_eq!(risks, [level], "{rule} {severity:?} {rows:?} {sql}");

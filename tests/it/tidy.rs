@@ -14,6 +14,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("miette", &["report/text", "cli"]),
     ("mimalloc", &["main"]),
     ("nix", &["database/temporary", "cli"]),
+    ("quick_junit", &["report/junit"]),
     ("refinery_core", &["history/layout", "run/ledger"]),
     ("roxmltree", &["history/layout/liquibase/xml"]),
     ("rowan", &["sql/dialect"]),
