@@ -5,6 +5,7 @@
 
 mod drift;
 pub mod finding;
+mod irregular;
 pub mod key;
 pub mod known;
 pub mod page;
@@ -222,7 +223,7 @@ impl Judge<'_, '_> {
         let in_phase = InPhase { phase: migration.phase.or_else(said), gated: migration.phase.is_some() };
         enter(migration, number, catalog);
         let mut held = Held::default();
-        let whole = Whole::new(changes(migration), self.goes_on);
+        let whole = Whole::new(changes(migration), self.goes_on, migration.printed);
         let mut place = 0;
         let made: BTreeSet<String> = changes(migration).filter_map(made).map(str::to_lowercase).collect();
         for (index, statement) in migration.statements.iter().enumerate() {
@@ -319,30 +320,8 @@ impl Judge<'_, '_> {
         let start = migration.parts.first().map_or(0, |part| part.start);
         let range = migration.statements.first().map_or(start..start, |statement| statement.range.clone());
         let version = migration.version.as_deref().unwrap_or_default();
-        let (rule, message, help) = match irregular {
-            Irregular::Duplicate { path } => (
-                "duplicate-version",
-                format!("version {version} is also that of `{path}`: only one of the two will run, or neither"),
-                "give this migration a version of its own, greater than all that have been released".into(),
-            ),
-            Irregular::Late { path } => (
-                "out-of-order-version",
-                format!("version {version} is new, and `{path}` with a greater one was there already"),
-                "give this migration a version greater than all that are there".into(),
-            ),
-            Irregular::Missing { first, last } => (
-                "missing-version",
-                match first == last {
-                    true => format!("no migration has version {first}, which comes right before {version}"),
-                    false => {
-                        format!("no migration has the versions {first} to {last}, which come right before {version}")
-                    }
-                },
-                "if it was lost in a merge, bring it back; if it comes later, it will run after this one or not at all"
-                    .into(),
-            ),
-        };
-        self.raise(rule, 0, range, message, help);
+        let (rule, message, help) = irregular::told(irregular, version);
+        self.raise(rule, 0, range, message, help.into());
     }
 
     /// Whether a rule had something to say.

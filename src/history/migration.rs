@@ -55,6 +55,8 @@ pub struct Migration {
     pub starts_anew: bool,
     /// It goes on with the migration before it, whose tool runs both as one: a part of it stands in another file.
     pub continues: bool,
+    /// Its tool has printed it, with the BEGIN and COMMIT that the tool itself sends.
+    pub printed: bool,
     /// It only tells what the schema was: it raises no findings.
     pub replayed: bool,
     /// It is a dump of a schema and no migration: what stands before it is not known, and it is replayed.
@@ -94,6 +96,7 @@ impl Migration {
             counted: false,
             starts_anew: false,
             continues: false,
+            printed: false,
             replayed: false,
             baseline: false,
             release: None,

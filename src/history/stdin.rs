@@ -50,6 +50,7 @@ pub fn read(stream: impl Read, choice: impl Into<Choice>) -> Result<History> {
 
 fn migration(text: &Arc<str>, section: Section, dialect: Dialect) -> Migration {
     let mut migration = Migration::of_parts(NAME, text.clone(), section.parts, dialect);
+    migration.printed = true;
     migration.version = section.version;
     migration.in_transaction = section.in_transaction;
     migration

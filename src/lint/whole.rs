@@ -14,11 +14,13 @@ pub struct Whole<'a> {
     by_table: OnceCell<BTreeMap<String, Vec<usize>>>,
     /// The next file goes on with it.
     pub goes_on: bool,
+    /// Its BEGIN and COMMIT are its tool's own.
+    pub printed: bool,
 }
 
 impl<'a> Whole<'a> {
-    pub(super) fn new(changes: impl Iterator<Item = &'a Change>, goes_on: bool) -> Self {
-        Self { changes: changes.collect(), by_table: OnceCell::new(), goes_on }
+    pub(super) fn new(changes: impl Iterator<Item = &'a Change>, goes_on: bool, printed: bool) -> Self {
+        Self { changes: changes.collect(), by_table: OnceCell::new(), goes_on, printed }
     }
 
     /// All changes, also those before.

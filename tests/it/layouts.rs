@@ -85,6 +85,7 @@ fn plain() {
     insta::assert_snapshot!(fixture("plain", POSTGRES), @r#"
     -: plain/2_orders.sql (1, no transaction)
     -: plain/10_wider.sql (1, no transaction)
+    plain/10_wider.sql:1 prepared-select-breaks
     note: `plain` is read as plain (no tool's names or marks are there): in natural order of the paths, each statement its own transaction
     note: `plain/2_orders_down.sql` not linted: made to undo a migration
     2 files, postgres

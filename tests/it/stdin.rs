@@ -170,6 +170,7 @@ fn alembic() {
     bb22
       ALTER TABLE orders DROP COLUMN note
     dd44
+    <stdin>:26 redundant-index
     <stdin>:30 update-unbatched
     <stdin>:36 drop-column
     note: `<stdin>` is read as what alembic prints
@@ -190,6 +191,7 @@ fn alembic() {
     bb22
       ALTER TABLE orders DROP COLUMN note
     dd44
+    <stdin>:30 redundant-index
     <stdin>:34 update-unbatched
     <stdin>:44 drop-column
     note: `<stdin>` is read as what alembic prints
@@ -212,6 +214,7 @@ fn knex() {
       create function kf() returns int as $$ begin return 1; end $
       create index concurrently kix on korders (id)
       update "korders" set "note" = $1
+    <stdin>:18 redundant-index
     <stdin>:19 update-unbatched
     note: `<stdin>` is read as what knex prints
     "#);

@@ -55,6 +55,7 @@ pub(super) fn migration(file: &Path, command: &str, sql: &str, parts: &[Range<us
     let parts = std::iter::once(0..head.len()).chain(shifted).filter(|part| !part.is_empty()).collect();
     let name = format!("{} ({command})", file.display());
     let mut migration = Migration::of_parts(name, Arc::from(head + sql), parts, dialect);
+    migration.printed = true;
     migration.made_from = Some(file.display().to_string());
     migration
 }

@@ -4,7 +4,7 @@ use crate::sql::{Change, Dialect};
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
-    if before.session().transaction() != Transaction::Runner {
+    if look.whole.printed || before.session().transaction() != Transaction::Runner {
         return None;
     }
     let ends = "ends the transaction that the tool has put around the file: what follows is on its own, and a crash in between leaves the rest undone";

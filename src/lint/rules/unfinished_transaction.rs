@@ -5,7 +5,11 @@ use crate::sql::{Change, Dialect};
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, whole, .. } = *look;
     // A tool that puts its own around the file ends that one.
-    if *change != Change::Begin || whole.goes_on || before.session().transaction() == Transaction::Runner {
+    if *change != Change::Begin
+        || whole.goes_on
+        || whole.printed
+        || before.session().transaction() == Transaction::Runner
+    {
         return None;
     }
     let rest = &whole.all()[look.own.end..];

@@ -32,7 +32,9 @@ fn a_dump_stands_behind_what_it_covers() {
     2: db/migrations/2_widen.sql (1)
     -: db/schema.sql (4, no transaction)
     4: db/migrations/4_more.sql (1)
+    db/migrations/2_widen.sql:2 prepared-select-breaks
     db/migrations/4_more.sql:2 missing-version
+    db/migrations/4_more.sql:2 prepared-select-breaks
     note: `db/migrations` is read as dbmate (by `-- migrate:up`): in the order of the names as text, down to `-- migrate:down`, each file in a transaction unless it says transaction:false
     note: `db/schema.sql` is a dump: it is not judged, and taken for what the schema is after `db/migrations/2_widen.sql`
     3 files, postgres
@@ -52,6 +54,7 @@ fn a_dump_stands_behind_what_it_covers() {
     db/migrations/2_widen.sql:2 change-column-type
     db/migrations/2_widen.sql:2 narrow-type
     db/migrations/4_more.sql:2 missing-version
+    db/migrations/4_more.sql:2 prepared-select-breaks
     note: `db/migrations` is read as dbmate (by `-- migrate:up`): in the order of the names as text, down to `-- migrate:down`, each file in a transaction unless it says transaction:false
     note: `db/schema.sql` is a dump: it is not judged, and taken for what the schema was before all migrations
     2 files, postgres
