@@ -153,6 +153,7 @@ rules! {
     "drop-index-of-constraint" => drop_index_of_constraint,
     "drop-not-null" => drop_not_null,
     "drop-object" => drop_object,
+    "drop-schema" => drop_schema,
     "drop-table" => drop_table,
     "drop-trigger" => drop_trigger,
     "enum-label-in-transaction" => enum_label_in_transaction,

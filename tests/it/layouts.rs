@@ -454,3 +454,10 @@ fn beside_a_directory_for_our_database_those_for_others_are_not_linted() {
     let alone = files(&[("mysql/2.sql", "SELECT 1;")], POSTGRES);
     assert!(alone.contains("1 files, postgres"), "a directory that is named is read: {alone}");
 }
+
+#[test]
+fn sql_under_another_name_is_said() {
+    let shown = files(&[("1.sql", "SELECT 1;"), ("2.ddl", "DROP TABLE a;"), ("3.sql.gz", "")], POSTGRES);
+    assert!(shown.contains("note: not read yet: `db/2.ddl` of a tool whose files do not end in `.sql`\n"), "{shown}");
+    assert!(shown.contains("note: not read yet: `db/3.sql.gz` of a tool that packs its SQL\n"), "{shown}");
+}

@@ -357,6 +357,8 @@ fn foreign(path: &Path) -> Option<&'static str> {
         // The changelogs among them have been claimed.
         "xml" | "yaml" | "yml" | "json" if stem.contains("changelog") => Some("Liquibase, without `databaseChangeLog`"),
         "groovy" if stem.contains("changelog") || parent.contains("changelog") => Some("Liquibase in Groovy"),
+        "pgsql" | "psql" | "ddl" => Some("a tool whose files do not end in `.sql`"),
+        "gz" | "bz2" | "xz" | "zst" | "zip" if stem.ends_with(".sql") => Some("a tool that packs its SQL"),
         "fizz" if numbered => Some("pop (fizz)"),
         "rb" if numbered => Some("Rails"),
         "js" | "ts" | "mjs" | "cjs" if numbered => Some("Knex or another tool in JavaScript"),

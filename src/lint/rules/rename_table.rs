@@ -5,7 +5,9 @@ use crate::sql::{Change, Name};
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
     let Change::RenameTable { table, to } = change else { return None };
+    // ALTER TABLE renames indexes, too.
     if before.is_new(table)
+        || before.table(table).is_none() && before.table_of_index(table).is_some()
         || before.is_renamed(table)
         || before.differences(table).is_some()
         || leaves_a_view(look, table)

@@ -40,10 +40,23 @@ pub(in crate::sql) fn parse(file: &str, piece: &Piece, known: &mut Routines) -> 
     let Some(statement) = tree.stmts().next() else {
         return Err(Unread { range: piece.range.clone(), reason: "no statement that the parser knows".into() });
     };
-    if CALLERS.iter().any(|word| piece.tokens[0].text(file).eq_ignore_ascii_case(word)) {
+    // What CREATE FUNCTION or CREATE TRIGGER name is not called yet.
+    let selects = matches!(
+        statement,
+        ast::Stmt::CreateTableAs(_)
+            | ast::Stmt::CreateMaterializedView(_)
+            | ast::Stmt::SelectInto(_)
+            | ast::Stmt::Copy(_)
+    );
+    if selects || CALLERS.iter().any(|word| piece.tokens[0].text(file).eq_ignore_ascii_case(word)) {
         known.calls(file, &piece.tokens);
     }
     let mut clauses = query::in_with(&source, &statement);
+    if selects && let Some(name) = call::unknown(statement.syntax(), known) {
+        clauses.extend(
+            source.whole(Some(Change::Opaque { kind: format!("{} {name}", source.kind()) })).unwrap_or_default(),
+        );
+    }
     let lowered = lower(&source, &statement, known).filter(|clauses| !clauses.is_empty());
     clauses.extend(lowered.ok_or_else(|| Unread {
         range: piece.range.clone(),

@@ -107,11 +107,15 @@ fn cases(text: &str) -> Vec<Case<'_>> {
         .skip(1)
         .map(|case| {
             let part = |name| section(case, name).map_or("", |range| case[range].trim());
+            let line = |name: &str| {
+                let mut said = case.lines().filter_map(|line| line.strip_prefix("--! ")?.strip_prefix(name));
+                said.next().unwrap_or_default()
+            };
             Case {
                 id: case.lines().next().unwrap().trim(),
                 session: part("session"),
-                from: part("from"),
-                refused: part("refused"),
+                from: line("from: "),
+                refused: line("refused: "),
                 setup: part("setup"),
                 before: part("before"),
                 run: part("run"),

@@ -181,3 +181,18 @@ fn a_function_that_nobody_here_knows_is_opaque() {
             .collect::<Vec<_>>()
     );
 }
+
+#[test]
+fn what_fills_a_table_or_a_file_calls_functions_too() {
+    let text = "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'DELETE FROM a'; CREATE TABLE k AS SELECT f(); \
+                CREATE MATERIALIZED VIEW m AS SELECT g(); COPY (SELECT h()) TO STDOUT; COPY t FROM PROGRAM 'date';";
+    let found: Vec<String> = super::clauses(text, super::PG).into_iter().map(|(_, change)| change).collect();
+    for what in [
+        "Delete { table: a",
+        "Opaque { kind: \"CREATE MATERIALIZED VIEW g\"",
+        "Opaque { kind: \"COPY h\"",
+        "\"COPY PROGRAM\"",
+    ] {
+        assert!(found.iter().any(|change| change.contains(what)), "{what}: {found:?}");
+    }
+}

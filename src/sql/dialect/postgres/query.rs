@@ -196,6 +196,9 @@ pub(super) fn merge(source: &Source<'_>, it: &ast::Merge) -> Option<Vec<Clause>>
 
 /// `COPY t (a, b) FROM`; COPY TO only reads.
 pub(super) fn copy(source: &Source<'_>, it: &ast::Copy) -> Option<Change> {
+    if it.syntax().descendants().any(|node| ast::CopyProgram::can_cast(node.kind())) {
+        return Some(Change::Opaque { kind: "COPY PROGRAM".into() });
+    }
     let Some((table, ast::CopyDirection::CopyFrom(_))) = it.copy_table().zip(it.copy_direction()) else {
         return Some(Change::Other { kind: "COPY".into() });
     };
