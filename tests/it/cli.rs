@@ -121,6 +121,7 @@ fn a_missing_path_is_not_judged() {
     ----- stderr -----
     error: could not read `nowhere`
       cause: No such file or directory (os error 2)
+    hint: give a file or directory of migrations, as seen from the working directory
     "#);
 }
 

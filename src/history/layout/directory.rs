@@ -164,8 +164,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found> {
         paths.sort_by(|one, other| compare(one, other));
     }
     for (argument, path) in paths.iter().enumerate() {
-        let metadata = fs::metadata(path)
-            .map_err(|error| Error::input(format!("could not read `{}`", path.display())).because(error))?;
+        let metadata = fs::metadata(path).map_err(|error| not_there(path, error))?;
         if metadata.is_dir() {
             found.walk(path, argument);
         } else if !found.is_claimed(path, usize::MAX) && !found.is_foreign(path) {
@@ -179,6 +178,16 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found> {
     // The entries have moved.
     found.seen.clear();
     Ok(found)
+}
+
+fn not_there(path: &Path, error: io::Error) -> Error {
+    let absent = error.kind() == io::ErrorKind::NotFound;
+    let unread = Error::input(format!("could not read `{}`", path.display())).because(error);
+    if absent {
+        unread.hint("give a file or directory of migrations, as seen from the working directory")
+    } else {
+        unread
+    }
 }
 
 impl Found {

@@ -228,7 +228,7 @@ fn is_time_zone_only(old: &str, new: &str) -> bool {
 }
 
 /// An index on plain columns is reused, unless they sort otherwise from now on; one with an expression or a predicate is
-/// built anew, and so is every one of a partitioned table.
+/// built anew, and so is every one of a partitioned table. One that does not depend on the column stays.
 fn rebuilds_index(table: &Table, old: &Column, to: &str, collation: Option<&str>, zoned: bool) -> bool {
     let name = |text: &str| crate::schema::effect::Type::read(text).name;
     let (from, to) = (name(&old.data_type), name(to));
@@ -240,6 +240,8 @@ fn rebuilds_index(table: &Table, old: &Column, to: &str, collation: Option<&str>
         let by_name = index.columns.contains(&old.name);
         let in_expression = index.columns.iter().any(|part| !is_column(part) && mentions(part, &old.name));
         let is_plain = index.columns.iter().all(|part| is_column(part));
-        index.predicate.is_some() || in_expression || by_name && (!is_plain || sorts_otherwise || table.partitioned)
+        let in_predicate = index.predicate.as_deref().is_some_and(|predicate| mentions(predicate, &old.name));
+        let partial = by_name && index.predicate.is_some();
+        in_predicate || partial || in_expression || by_name && (!is_plain || sorts_otherwise || table.partitioned)
     })
 }
