@@ -56,27 +56,27 @@ fn xml() {
 #[test]
 fn yaml() {
     insta::assert_snapshot!(fixture("liquibase-yaml", POSTGRES), @r#"
-ann:1: liquibase-yaml/orders.yaml (1, no transaction)
-bob:2: liquibase-yaml/db.changelog-master.yaml (5)
-liquibase-yaml/db.changelog-master.yaml:16 add-column-not-null
-liquibase-yaml/db.changelog-master.yaml:24 several-tables-locked
-liquibase-yaml/db.changelog-master.yaml:25 drop-table
-note: `liquibase-yaml/db.changelog-master.yaml` is read as liquibase (by `databaseChangeLog`): each changeset in a transaction unless it says runInTransaction="false"; contexts, labels and preconditions are taken to hold
-2 files, postgres
-"#);
+    ann:1: liquibase-yaml/orders.yaml (1, no transaction)
+    bob:2: liquibase-yaml/db.changelog-master.yaml (5)
+    liquibase-yaml/db.changelog-master.yaml:16 add-column-not-null
+    liquibase-yaml/db.changelog-master.yaml:24 several-tables-locked
+    liquibase-yaml/db.changelog-master.yaml:25 drop-table
+    note: `liquibase-yaml/db.changelog-master.yaml` is read as liquibase (by `databaseChangeLog`): each changeset in a transaction unless it says runInTransaction="false"; contexts, labels and preconditions are taken to hold
+    2 files, postgres
+    "#);
 }
 
 #[test]
 fn json() {
     insta::assert_snapshot!(fixture("liquibase-json", POSTGRES), @r#"
-ann:1: liquibase-json/changelog.json (2)
-liquibase-json/changelog.json:8 drop-table
-liquibase-json/changelog.json:10 change-column-type
-liquibase-json/changelog.json:10 several-tables-locked
-liquibase-json/changelog.json:10 work-under-lock
-note: `liquibase-json/changelog.json` is read as liquibase (by `databaseChangeLog`): each changeset in a transaction unless it says runInTransaction="false"; contexts, labels and preconditions are taken to hold
-1 files, postgres
-"#);
+    ann:1: liquibase-json/changelog.json (2)
+    liquibase-json/changelog.json:8 drop-table
+    liquibase-json/changelog.json:10 change-column-type
+    liquibase-json/changelog.json:10 several-tables-locked
+    liquibase-json/changelog.json:10 work-under-lock
+    note: `liquibase-json/changelog.json` is read as liquibase (by `databaseChangeLog`): each changeset in a transaction unless it says runInTransaction="false"; contexts, labels and preconditions are taken to hold
+    1 files, postgres
+    "#);
 }
 
 /// What each clause of a changelog is cut from.
