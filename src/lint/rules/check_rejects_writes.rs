@@ -1,6 +1,6 @@
 use super::{Hit, Look};
 use crate::schema::catalog::mentions;
-use crate::sql::{Change, ConstraintKind, Dialect};
+use crate::sql::{Change, ConstraintKind, Dialect, Name};
 
 pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let Look { change, before, .. } = *look;
@@ -21,7 +21,7 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     };
     // The running version does not write what is new.
     let all_new = !columns.is_empty() && columns.iter().all(|column| before.is_new_column(table, column));
-    if before.is_new(table) || all_new {
+    if before.is_new(table) || all_new || what == "this key" && is_narrower_than_another(look, table, &columns) {
         return None;
     }
     let of = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
@@ -39,4 +39,20 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
 
 fn names(columns: &[String]) -> Vec<&str> {
     columns.iter().map(String::as_str).collect()
+}
+
+/// Another key is unique on some of these columns already: whatever this one refuses, that one does.
+fn is_narrower_than_another(look: &Look<'_>, table: &Name, columns: &[&str]) -> bool {
+    let before = look.before;
+    let within = |key: &[String]| {
+        !key.is_empty() && key.iter().all(|known| columns.iter().any(|column| before.same(known, column)))
+    };
+    before.table(table).is_some_and(|known| {
+        let indexes = known.indexes.values().filter(|index| index.unique && index.plain && index.predicate.is_none());
+        let listed = known.constraints.values().filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::PrimaryKey { columns } | ConstraintKind::Unique { columns } => Some(columns),
+            _ => None,
+        });
+        indexes.map(|index| &index.columns).chain(listed).any(|key| within(key))
+    })
 }

@@ -6,6 +6,7 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     let (what, name, becomes) = match change {
         Change::RenameObject { object, name, to, .. } => match object {
             Object::View | Object::MaterializedView if before.is_new(name) => return None,
+            Object::Type | Object::Domain if before.is_new_data_type(name) => return None,
             Object::View
             | Object::MaterializedView
             | Object::Function

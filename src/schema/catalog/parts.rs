@@ -235,8 +235,11 @@ impl Catalog {
     fn drop_constraint(&mut self, key: &Name, table: &mut Table, name: &str) {
         let folded = self.fold(name);
         let Some(dropped) = table.constraints.shift_remove(&folded) else {
-            // MySQL's unique keys are indexes.
-            return self.drop_index(key, table, name);
+            // MySQL's unique keys are indexes; elsewhere an index is no constraint, and stays.
+            if self.dialect == Dialect::Mysql {
+                self.drop_index(key, table, name);
+            }
+            return;
         };
         self.indexes.remove(&Name { schema: key.schema.clone(), name: folded });
         if let ConstraintKind::NotNull { column } = &dropped.kind
