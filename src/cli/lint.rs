@@ -200,7 +200,8 @@ fn known_findings(
         let known = Known::of(outcome, history, settings);
         fs::write(path, known.text())
             .map_err(|error| Error::input(format!("could not write `{name}`")).because(error))?;
-        context.say(&format!("recorded {} findings in `{name}`\n", known.count()));
+        let count = known.count();
+        context.say(&format!("recorded {count} {} in `{name}`\n", if count == 1 { "finding" } else { "findings" }));
         known
     } else {
         let text = fs::read_to_string(path).map_err(|error| {

@@ -63,8 +63,19 @@ fn of_version(history: &History, word: &str) -> Vec<usize> {
         if is_number { version.trim_start_matches('0').to_string() } else { version.to_string() }
     };
     let wanted = plain(word);
-    let has_it = |migration: &Migration| migration.version.as_deref().is_some_and(|version| plain(version) == wanted);
+    let has_it = |migration: &Migration| {
+        let version = migration.version.as_deref().or_else(|| leading_number(&migration.path));
+        version.is_some_and(|version| plain(version) == wanted)
+    };
     numbered(history).filter(|(_, migration)| has_it(migration)).map(|(index, _)| index).collect()
+}
+
+/// The number that a plain file's name begins with: no tool says that it is a version, and people mean it.
+fn leading_number(path: &str) -> Option<&str> {
+    let name = path.rsplit(['/', '\\']).next()?;
+    let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = name[digits..].starts_with(['_', '-', '.']);
+    (digits > 0 && ends).then(|| &name[..digits])
 }
 
 fn numbered(history: &History) -> impl Iterator<Item = (usize, &Migration)> {

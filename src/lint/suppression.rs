@@ -178,7 +178,12 @@ impl Comments {
         } else {
             let word = directive.split([' ', '=', ':']).next().unwrap_or_default();
             let message = format!("`{directive}` says nothing that we know");
-            self.complain("unknown-directive", &range, message, did_you_mean(word, &["allow", "allow-file", "phase"]));
+            let help = match word {
+                "phase" => "write `phase=contract`, or expand, or backfill".to_string(),
+                "allow" | "allow-file" => format!("write `{word} RULE: reason`"),
+                _ => did_you_mean(word, &["allow", "allow-file", "phase"]),
+            };
+            self.complain("unknown-directive", &range, message, help);
         }
     }
 

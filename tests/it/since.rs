@@ -159,6 +159,16 @@ fn an_edited_migration_is_judged_and_a_comment_in_a_replayed_one_says_nothing() 
 }
 
 #[test]
+fn the_number_of_a_plain_file_is_its_version_to_people() {
+    let project =
+        Project::new(&[("db/0001-a.sql", CREATE), ("db/0002.sql", DROP), ("db/00020_c.sql", "DROP TABLE c;")]);
+    for word in ["2", "0002"] {
+        let shown = project.lint(word);
+        assert!(shown.contains("in 1 file, 1 statement; replayed: 2 files"), "{shown}");
+    }
+}
+
+#[test]
 fn a_version_or_a_path_tells_what_is_old() {
     let project = Project::new(&[
         ("db/0001_a.up.sql", CREATE),

@@ -9,7 +9,12 @@ pub(super) fn check(look: &Look<'_>) -> Option<Hit> {
     if !joins(change, look.effect) {
         return None;
     }
-    let again = look.later(table).find(|later| joins(later, effect(later, before, engine).as_ref()))?;
+    // What is written in between the second pass may need.
+    let is_write = |change: &&Change| {
+        matches!(change, Change::Update { .. } | Change::Insert { .. } | Change::Delete { .. } | Change::Opaque { .. })
+    };
+    let mut until_write = look.later(table).take_while(|later| !is_write(later));
+    let again = until_write.find(|later| joins(later, effect(later, before, engine).as_ref()))?;
     Some(Hit::new(
         format!("`{table}` is gone through here, and again for {} further down: everybody waits twice", again.words()),
         "write both as actions of one ALTER TABLE, if neither can be done without a pass over the rows",
