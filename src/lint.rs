@@ -5,6 +5,7 @@
 
 mod drift;
 pub mod finding;
+pub mod ignores;
 mod irregular;
 pub mod key;
 pub mod known;
@@ -59,6 +60,8 @@ pub struct Outcome {
     pub suppressed: usize,
     /// Findings that a file records as known.
     pub known: usize,
+    /// Comments for other linters, by tool.
+    pub ignores: [usize; 2],
     /// Hazards that are no findings because they are the point of their migration's phase.
     pub excused: usize,
     /// Of these, those whose expand may go out with them: which releases there are is not told.
@@ -76,6 +79,8 @@ pub struct Given {
     pub today: Option<Date>,
     /// All is judged that the settings are about, so that what has no effect is in vain.
     pub whole: bool,
+    /// Other linters whose comments excuse findings.
+    pub honoured: ignores::Honoured,
 }
 
 /// Judges every migration, each with the catalog that the ones before it leave.
@@ -83,7 +88,7 @@ pub struct Given {
 /// # Errors
 /// The settings name a rule or a group that does not exist.
 pub fn lint(history: &History, settings: &Settings, given: Given) -> Result<Outcome> {
-    let mut selection = Selection::new(settings, given.today)?;
+    let mut selection = Selection::new(settings, given)?;
     let engine = settings.engine.filter(|engine| engine.dialect() == history.dialect);
     let engine = engine.unwrap_or_else(|| history.dialect.into());
     let mut catalog = Catalog::new(history.dialect);
@@ -218,7 +223,7 @@ struct Excuses {
 impl Judge<'_, '_> {
     fn migration(mut self, number: usize, catalog: &mut Catalog) {
         let migration = self.migration;
-        let comments = suppression::read(migration, catalog.dialect(), self.selection.today);
+        let comments = suppression::read(migration, catalog.dialect(), self.selection.today, self.selection.honoured);
         let said = || comments.phase.or_else(|| self.selection.settings.phase(&migration.path));
         let in_phase = InPhase { phase: migration.phase.or_else(said), gated: migration.phase.is_some() };
         enter(migration, number, catalog);
@@ -304,7 +309,7 @@ impl Judge<'_, '_> {
 
     /// What differs from the live database, in a migration that it has had.
     fn drifts(mut self, raised: Vec<drift::Raised>, dialect: Dialect) {
-        let mut comments = suppression::read(self.migration, dialect, self.selection.today);
+        let mut comments = suppression::read(self.migration, dialect, self.selection.today, self.selection.honoured);
         for drift::Raised { range, message } in raised {
             let statements = &self.migration.statements;
             let statement = statements.partition_point(|statement| statement.range.end <= range.start);
@@ -425,6 +430,9 @@ impl Judge<'_, '_> {
 
     /// Takes away what comments allow, adds what is wrong with the comments, and hands over the rest.
     fn finish(mut self, mut comments: suppression::Comments) {
+        for (all, more) in self.outcome.ignores.iter_mut().zip(comments.ignores) {
+            *all += more;
+        }
         self.allow(&mut comments);
         // Without a database nothing drifts, and nobody can say that it is not allowed in vain.
         let is_off = |id: &str| self.severity(id).is_none() || (id == "schema-drift" && !self.live);

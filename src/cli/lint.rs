@@ -12,6 +12,7 @@ use crate::error::{Error, Result, exit_code};
 use crate::history::layout::{self, Choice, Layout};
 use crate::history::since::Told;
 use crate::history::{History, since, stdin};
+use crate::lint::ignores::Tool;
 use crate::lint::known::Known;
 use crate::lint::risk::risks;
 use crate::lint::{Given, Outcome, Severity, lint};
@@ -74,6 +75,10 @@ pub struct Args {
     /// Record all that is found now in the file of --known-findings, or of `known-findings` in the settings
     #[arg(long, conflicts_with = "since")]
     write_known_findings: bool,
+
+    /// Heed what comments of another linter ignore: squawk, migration-pilot
+    #[arg(long, value_name = "LINTER", value_delimiter = ',', value_parser = linter)]
+    honour_ignores: Vec<Tool>,
 
     /// How the findings are printed
     #[arg(long, value_enum, default_value = "text")]
@@ -138,10 +143,18 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     let given = Given {
         today: Some(OffsetDateTime::now_utc().date()),
+        honoured: Tool::ALL.map(|tool| args.honour_ignores.contains(&tool)),
         whole: args.paths.is_empty() && args.since.is_none() && history.live.is_none() && history.unreadable.is_empty(),
     };
     settings.fail_on = args.fail_on.unwrap_or(settings.fail_on);
     let mut outcome = lint(&history, &settings, given)?;
+    for ((tool, count), honoured) in Tool::ALL.into_iter().zip(outcome.ignores).zip(given.honoured) {
+        if count > 0 && !honoured {
+            let (directive, name) = (tool.directive(), tool.name());
+            let comments = if count == 1 { "comment" } else { "comments" };
+            history.notes.push(format!("{count} `{directive}` {comments} not heeded: `--honour-ignores {name}` does"));
+        }
+    }
     known_findings(args, &settings, given, &mut history, &mut outcome, context)?;
     let report = Report { history: &history, settings: &settings, outcome: &outcome };
     for error in &history.unreadable {
@@ -278,4 +291,8 @@ fn layout_help() -> String {
 
 fn severity(word: &str) -> std::result::Result<Severity, String> {
     Severity::from_word(word).ok_or_else(|| "it is deny, warn or note".into())
+}
+
+fn linter(word: &str) -> std::result::Result<Tool, String> {
+    Tool::from_word(word).ok_or_else(|| "it is squawk or migration-pilot".into())
 }

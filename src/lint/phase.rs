@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ignores::Honoured;
 use super::rules::Look;
 use super::suppression;
 use crate::history::{History, Phase};
@@ -150,7 +151,7 @@ pub(super) fn forgotten(history: &History, settings: &Settings, catalog: &Catalo
 
 fn is_expand(history: &History, settings: &Settings, catalog: &Catalog, number: usize) -> bool {
     history.migrations.get(number - 1).is_some_and(|migration| {
-        let said = || suppression::read(migration, catalog.dialect(), None).phase;
+        let said = || suppression::read(migration, catalog.dialect(), None, Honoured::default()).phase;
         migration.phase.or_else(said).or_else(|| settings.phase(&migration.path)) == Some(Phase::Expand)
     })
 }

@@ -6,9 +6,10 @@ use std::rc::Rc;
 
 use time::Date;
 
+use super::ignores::Honoured;
 use super::page::Group;
 use super::rules::{self, Rule};
-use super::{Finding, Severity};
+use super::{Finding, Given, Severity};
 use crate::error::{Error, Result};
 use crate::schema::{Catalog, Effect};
 use crate::settings::{ByPath, Level, Said, Settings};
@@ -29,6 +30,7 @@ pub(super) struct Verdict {
 pub(super) struct Selection<'a> {
     pub(super) settings: &'a Settings,
     pub(super) today: Option<Date>,
+    pub(super) honoured: Honoured,
     /// The verdicts on all rules, by the entries of `[[lint.paths]]` that hold.
     verdicts: BTreeMap<Vec<usize>, Rc<[Verdict]>>,
     /// The entries that decided about a finding.
@@ -45,7 +47,7 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     /// The settings name a group or a rule that does not exist.
-    pub(super) fn new(settings: &'a Settings, today: Option<Date>) -> Result<Self> {
+    pub(super) fn new(settings: &'a Settings, given: Given) -> Result<Self> {
         let by_path = settings.by_path.iter().map(|entry| &entry.selection);
         for selection in std::iter::once(&settings.selection).chain(by_path) {
             let at = |said: &Said, error: Error| {
@@ -65,7 +67,8 @@ impl<'a> Selection<'a> {
         };
         Ok(Self {
             settings,
-            today,
+            today: given.today,
+            honoured: given.honoured,
             verdicts: BTreeMap::new(),
             used: vec![false; settings.by_path.len()],
             fitting: settings.by_path.iter().map(|entry| vec![false; entry.patterns.iter().count()]).collect(),

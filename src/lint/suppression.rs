@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use time::Date;
 
+use super::ignores::{self, Honoured, Ignored};
 use super::rules;
 use crate::error::closest;
 use crate::history::{Migration, Phase};
@@ -23,6 +24,10 @@ pub(super) struct Comments {
     /// Which of them are for a rule in all statements.
     by_rule: BTreeMap<&'static str, Vec<usize>>,
     complaints: Vec<Complaint>,
+    /// Comments for other linters.
+    ignored: Vec<Ignored>,
+    /// How many stand there of each tool.
+    pub(super) ignores: [usize; 2],
 }
 
 /// A finding about a comment.
@@ -52,19 +57,22 @@ enum Scope {
 }
 
 /// Reads all comments of a migration; what holds until a day before `today` has expired.
-pub(super) fn read(migration: &Migration, dialect: Dialect, today: Option<Date>) -> Comments {
+/// Other linters' comments are read where they are `honoured`, and counted where not.
+pub(super) fn read(migration: &Migration, dialect: Dialect, today: Option<Date>, honoured: Honoured) -> Comments {
     let mut comments = Comments::default();
     let mut file = None;
     for range in migration.comments.iter().flatten() {
-        comments.read(range.clone(), file.get_or_insert_with(|| File::new(migration, today)));
+        comments.read(range.clone(), file.get_or_insert_with(|| File::new(migration, today)), honoured);
     }
     for part in migration.parts.iter().filter(|_| migration.comments.is_none()) {
         let text = &migration.text[part.clone()];
+        let counted = ignores::count(text);
+        comments.ignores = [0, 1].map(|tool| comments.ignores[tool] + counted[tool]);
         // Most files do not speak to us: they need not be cut a second time.
-        if text.as_bytes().windows(NAME.len()).any(is_name) {
+        if honoured.contains(&true) || text.as_bytes().windows(NAME.len()).any(is_name) {
             let file = file.get_or_insert_with(|| File::new(migration, today));
             for range in sql::comments(text, dialect) {
-                comments.read(range.start + part.start..range.end + part.start, file);
+                comments.read(range.start + part.start..range.end + part.start, file, honoured);
             }
         }
     }
@@ -76,7 +84,7 @@ fn is_name(word: &[u8]) -> bool {
 }
 
 /// The file that the comments stand in.
-struct File<'a> {
+pub(super) struct File<'a> {
     text: &'a str,
     statements: &'a [Statement],
     line_ends: Vec<usize>,
@@ -102,7 +110,7 @@ impl<'a> File<'a> {
 
     /// The statement that a comment belongs to: the one around it, the one that ends on its line, or the next; with
     /// it those that stand in the same place.
-    fn statements_of(&self, comment: &Range<usize>) -> Range<usize> {
+    pub(super) fn statements_of(&self, comment: &Range<usize>) -> Range<usize> {
         // A line of the program is many statements or none: a comment in it is for all.
         if self.is_made && !self.statements.is_empty() && self.is_at_the_top(comment) {
             return 0..self.statements.len();
@@ -136,7 +144,7 @@ impl Comments {
                 self.allowances[allowance].used = true;
             }
         }
-        is_allowed
+        is_allowed || self.ignored.iter().any(|ignored| ignored.covers(rule, statement))
     }
 
     /// What is wrong with the comments, once all findings have asked for leave. A rule that is off finds
@@ -158,9 +166,17 @@ impl Comments {
         self.complaints.into_iter().chain(unused).collect()
     }
 
-    fn read(&mut self, range: Range<usize>, file: &File<'_>) {
+    fn read(&mut self, range: Range<usize>, file: &File<'_>, honoured: Honoured) {
         let comment = file.text[range.clone()].trim_start_matches(['-', '#', '/', '*', '<', '!']);
         let comment = comment.trim_end_matches(['*', '/', '-', '>']).trim();
+        if let Some((ignored, unknown)) = ignores::read(comment, &range, file, honoured) {
+            self.ignored.push(ignored);
+            for name in unknown {
+                let help = "we know no rule of this name, and excuse nothing by it".into();
+                self.complain("unknown-directive", &range, format!("no rule `{name}`"), help);
+            }
+            return;
+        }
         let Some(directive) = comment.strip_prefix(ADDRESS).map(str::trim) else {
             if is_meant_for_us(comment) {
                 let message = "this has no effect: a comment to us begins with `lockkeeper:`, in lower case".into();

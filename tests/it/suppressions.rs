@@ -1,5 +1,10 @@
 //! What comments allow: one statement, a file, up to a day; and whose comments besides our own.
 
+use lockkeeper::history::{History, Migration};
+use lockkeeper::lint::{self, Given};
+use lockkeeper::settings::Settings;
+use lockkeeper::sql::Dialect;
+
 use crate::lint::lint;
 
 #[test]
@@ -44,4 +49,28 @@ fn what_is_allowed_until_a_day_is_found_again_after_it() {
     db/1.sql:8 drop-table
     1 files, 2 suppressed
     "#);
+}
+
+/// What `lint` of one file says with other linters' comments honoured, or not.
+fn honoured(text: &str, honoured: [bool; 2]) -> (Vec<&'static str>, usize, [usize; 2]) {
+    let migrations = vec![Migration::new("1.sql", text, Dialect::Postgres)];
+    let history =
+        History { dialect: Dialect::Postgres, migrations, notes: Vec::new(), unreadable: Vec::new(), live: None };
+    let outcome = lint::lint(&history, &Settings::default(), Given { honoured, ..Given::default() }).unwrap();
+    (outcome.findings.iter().map(|finding| finding.rule).collect(), outcome.suppressed, outcome.ignores)
+}
+
+#[test]
+fn other_linters_comments_are_heeded_when_asked() {
+    let text = "-- squawk-ignore ban-drop-column, renaming-column -- nobody reads it\nALTER TABLE a DROP COLUMN b;\n\
+                ALTER TABLE a DROP COLUMN c;\n/* migrationpilot-disable mp026 */\nDROP TABLE d;\n\
+                -- squawk-ignore\nALTER TABLE e RENAME TO f;\n";
+    let all = vec!["drop-column", "drop-column", "drop-table", "rename-table"];
+    assert_eq!(honoured(text, [false, false]), (all, 0, [2, 1]));
+    assert_eq!(honoured(text, [true, false]), (vec!["drop-column", "drop-table"], 2, [2, 1]));
+    assert_eq!(honoured(text, [false, true]), (vec!["drop-column", "drop-column", "rename-table"], 1, [2, 1]));
+    let whole = "-- squawk-ignore-file ban-drop-table\nDROP TABLE a;\nDROP TABLE b;\nALTER TABLE c DROP COLUMN d;\n";
+    assert_eq!(honoured(whole, [true, true]).0, ["drop-column"]);
+    let unknown = "-- squawk-ignore ban-drop-tables\nDROP TABLE a;\n-- migrationpilot-disable-file MP111\n";
+    assert_eq!(honoured(unknown, [true, true]).0, ["unknown-directive", "drop-table"]);
 }
