@@ -53,14 +53,14 @@ impl Tool {
 pub(super) struct Ignored {
     /// `None`: in the whole file.
     statements: Option<Range<usize>>,
-    /// `None`: every rule.
+    /// `None`: every rule about what a statement does. That it could not be read, no other linter has excused.
     rules: Option<Vec<&'static str>>,
 }
 
 impl Ignored {
     pub(super) fn covers(&self, rule: &str, statement: usize) -> bool {
         self.statements.as_ref().is_none_or(|statements| statements.contains(&statement))
-            && self.rules.as_ref().is_none_or(|rules| rules.contains(&rule))
+            && self.rules.as_ref().map_or(rule != "unreadable-statement", |rules| rules.contains(&rule))
     }
 }
 

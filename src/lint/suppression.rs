@@ -62,12 +62,12 @@ pub(super) fn read(migration: &Migration, dialect: Dialect, today: Option<Date>,
     let mut comments = Comments::default();
     let mut file = None;
     for range in migration.comments.iter().flatten() {
+        comments.count(&migration.text[range.clone()]);
         comments.read(range.clone(), file.get_or_insert_with(|| File::new(migration, today)), honoured);
     }
     for part in migration.parts.iter().filter(|_| migration.comments.is_none()) {
         let text = &migration.text[part.clone()];
-        let counted = ignores::count(text);
-        comments.ignores = [0, 1].map(|tool| comments.ignores[tool] + counted[tool]);
+        comments.count(text);
         // Most files do not speak to us: they need not be cut a second time.
         if honoured.contains(&true) || text.as_bytes().windows(NAME.len()).any(is_name) {
             let file = file.get_or_insert_with(|| File::new(migration, today));
@@ -164,6 +164,13 @@ impl Comments {
             help: "remove the comment, or move it to the statement that it is about".into(),
         });
         self.complaints.into_iter().chain(unused).collect()
+    }
+
+    /// Counts what other linters are told.
+    fn count(&mut self, text: &str) {
+        for (all, more) in self.ignores.iter_mut().zip(ignores::count(text)) {
+            *all += more;
+        }
     }
 
     fn read(&mut self, range: Range<usize>, file: &File<'_>, honoured: Honoured) {

@@ -71,6 +71,7 @@ fn other_linters_comments_are_heeded_when_asked() {
     assert_eq!(honoured(text, [false, true]), (vec!["drop-column", "drop-column", "rename-table"], 1, [2, 1]));
     let whole = "-- squawk-ignore-file ban-drop-table\nDROP TABLE a;\nDROP TABLE b;\nALTER TABLE c DROP COLUMN d;\n";
     assert_eq!(honoured(whole, [true, true]).0, ["drop-column"]);
+    assert_eq!(honoured("-- squawk-ignore\nNO SQL AT ALL;\n", [true, true]).0, ["unreadable-statement"]);
     let unknown = "-- squawk-ignore ban-drop-tables\nDROP TABLE a;\n-- migrationpilot-disable-file MP111\n";
     assert_eq!(honoured(unknown, [true, true]).0, ["unknown-directive", "drop-table"]);
 }

@@ -148,7 +148,7 @@ fn column(source: &Source<'_>, node: &SyntaxNode, name: String, ty: Option<ast::
             Tree::NotNullConstraint(_) => column.not_null = true,
             Tree::DefaultConstraint(it) => {
                 let default = it.expr().map(|it| source.text(it.syntax()));
-                column.default = default.filter(|text| !text.eq_ignore_ascii_case("null"));
+                column.default = default.filter(|text| !clause::is_null(text));
             }
             Tree::PrimaryKeyConstraint(_) => column.primary_key = true,
             Tree::UniqueConstraint(_) => column.unique = true,

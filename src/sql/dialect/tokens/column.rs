@@ -79,7 +79,7 @@ fn attribute(statement: &Statement<'_>, cursor: &mut Cursor<'_>, column: &mut Co
     } else if cursor.eat("DEFAULT") {
         let value = default_value(cursor)?;
         statement.expression(value)?;
-        column.default = text_of(cursor.source, value).filter(|text| !text.eq_ignore_ascii_case("null"));
+        column.default = text_of(cursor.source, value).filter(|text| !clause::is_null(text));
     } else if cursor.eat("PRIMARY KEY") || (statement.dialect == Dialect::Mysql && cursor.eat("KEY")) {
         column.primary_key = true;
         if !cursor.eat("ASC") {
