@@ -75,7 +75,9 @@ impl<'a> Lines<'a> {
     pub(super) fn place(&self, offset: usize) -> (usize, usize) {
         let end = self.text.floor_char_boundary(offset);
         let anchor = &self.anchors[self.anchors.partition_point(|anchor| anchor.offset <= end) - 1];
-        (anchor.line, anchor.column + self.text[anchor.offset..end].chars().count())
+        // A byte order mark takes no column: no editor shows it.
+        let mark = usize::from(anchor.line == 1 && end > 0 && self.text.starts_with('\u{feff}'));
+        (anchor.line, anchor.column + self.text[anchor.offset..end].chars().count() - mark)
     }
 }
 
@@ -85,8 +87,14 @@ mod tests {
     use crate::sql::line_column;
 
     #[test]
+    fn a_byte_order_mark_takes_no_column() {
+        let lines = Lines::new("\u{feff}a\nb");
+        assert_eq!([3, 4, 5].map(|offset| lines.place(offset)), [(1, 1), (1, 2), (2, 1)]);
+    }
+
+    #[test]
     fn places_are_those_that_counting_finds() {
-        for text in ["", "\n", "é\nb\r\n\nc", &"\u{e9}xy".repeat(9_000), &"é\n".repeat(5_000)] {
+        for text in ["", "\n", "\u{feff}a\nb", "é\nb\r\n\nc", &"\u{e9}xy".repeat(9_000), &"é\n".repeat(5_000)] {
             let lines = Lines::new(text);
             for offset in
                 (0..=text.len()).filter(|offset| text.len() < 100 || offset % 501 < 2 || *offset == text.len())

@@ -131,6 +131,10 @@ impl SourceCode for Source<'_> {
             // The lines of the span and no others: the place above them was asked for without context.
             let before = text.ceil_char_boundary(start.saturating_sub(LONG_LINE));
             start = text[before..start].rfind('\n').map_or(before, |at| before + at + 1);
+            if start == 0 && text.starts_with('\u{feff}') {
+                // No terminal shows a byte order mark: the line below the text would begin one column late.
+                start = '\u{feff}'.len_utf8().min(span.offset());
+            }
             let behind = text.floor_char_boundary(end + LONG_LINE);
             end = text[end..behind].find(['\r', '\n']).map_or(behind, |at| end + at);
         }

@@ -77,9 +77,9 @@ pub fn read_part(text: &str, part: &Range<usize>, dialect: Dialect) -> Vec<State
     statements
 }
 
-/// The line and the column, in characters, of a byte offset; both count from 1.
+/// The line and the column, in characters, of a byte offset; both count from 1. A byte order mark takes no column.
 pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..text.floor_char_boundary(offset)];
+    let before = text[..text.floor_char_boundary(offset)].trim_start_matches('\u{feff}');
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

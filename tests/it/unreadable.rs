@@ -127,3 +127,16 @@ fn what_is_no_text_is_told_by_its_kind() {
     exit code: 2
     "#);
 }
+
+#[test]
+fn a_file_with_nothing_in_it_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in [("1_mark.sql", "\u{feff}DROP TABLE a;"), ("2_empty.sql", ""), ("3_blank.sql", "\u{feff} \r\n")]
+    {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let output = command(directory.path(), &["lint", "--dialect", "postgres", "."]).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("[./1_mark.sql:1:1]"), "{stdout}");
+    assert!(stdout.contains("nothing stands in 2 files (`./2_empty.sql`, ...)"), "{stdout}");
+}

@@ -127,7 +127,7 @@ impl Reader {
         let canonical = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         if self.open.contains(&canonical) {
             let chain: Vec<_> = self.open.iter().chain([&canonical]).map(|path| self.shown(path)).collect();
-            let error = Error::input(format!("`{}` includes itself", path.display()))
+            let error = Error::input(format!("`{}` includes itself", self.shown(&canonical)))
                 .because(chain.join(" -> "))
                 .hint("take one of these includes away: it was read without");
             return self.translation.errors.push(error);
