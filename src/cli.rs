@@ -6,6 +6,7 @@ pub mod approve;
 pub mod demo;
 pub mod explain;
 pub mod lint;
+pub mod listeners;
 pub mod plan;
 pub mod reap;
 pub mod rules;

@@ -1,11 +1,13 @@
 //! Findings, plans, events and status as text or JSON. Only this room knows colour and JSON shapes.
 
 pub mod demo;
+pub mod events;
 pub mod github;
 pub mod gitlab;
 pub mod json;
 pub mod junit;
 mod lines;
+mod pace;
 mod sentences;
 pub mod plan;
 pub mod progress;

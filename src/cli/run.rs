@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::listeners::{self, Listeners};
 use super::target::{self, Target};
 use super::{Context, block_on};
 use crate::database;
 use crate::error::{Error, Kind, Result, exit_code};
 use crate::gate::{Judgement, Verdict};
 use crate::plan::Phase;
-use crate::report::progress::Progress;
-use crate::run::{self, HeldBy, Lease, Ledger, Outcome, Request};
+use crate::run::{self, Event, HeldBy, Lease, Ledger, Outcome, Request};
 
 /// Run a phased change through its phases and gates, or go on after a crash
 ///
@@ -33,6 +33,9 @@ pub struct Args {
     /// Seconds between two looks at what --wait waits for
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     interval: u64,
+
+    #[command(flatten)]
+    listeners: listeners::Args,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -47,12 +50,26 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 }
 
 async fn go(args: &Args, context: &Context) -> Result<u8> {
-    let Target { plan, directory, url, mut session } = target::open(&args.target, context).await?;
+    let target = target::open(&args.target, context).await?;
+    let listeners = Listeners::open(&args.listeners, &target.plan.name, context)?;
+    let outcome = carry_out(args, target, &listeners, context).await;
+    listeners.tell(&match &outcome {
+        Ok(code) => Event::Ended { exit_code: *code, because: Vec::new() },
+        Err(error) => {
+            let because = std::iter::once(&error.message).chain(&error.causes).cloned().collect();
+            Event::Ended { exit_code: error.exit_code(), because }
+        }
+    });
+    outcome
+}
+
+async fn carry_out(args: &Args, target: Target, listeners: &Listeners, context: &Context) -> Result<u8> {
+    let Target { plan, directory, url, mut session } = target;
     let stop = stop_on_signals(context.clone());
     let wait = args.wait.then(|| Duration::from_secs(args.interval));
     let asked_to_stop = || stop.load(Ordering::SeqCst);
     let ledger = Ledger::open(&mut session).await?;
-    let Some(lease) = take_lease(&mut session, &ledger, wait, &asked_to_stop, context).await? else {
+    let Some(lease) = take_lease(&mut session, &ledger, wait, &asked_to_stop, listeners).await? else {
         return Ok(exit_code::INTERRUPTED);
     };
     let heartbeat = tokio::spawn(keep_alive(url, ledger.clone(), lease.clone()));
@@ -67,11 +84,7 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
         wait,
         stop: &asked_to_stop,
     };
-    let mut progress = Progress::new(context.stderr_terminal);
-    let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |event| {
-        progress.event(&event, &mut |line| context.say(line));
-    })
-    .await;
+    let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |event| listeners.tell(&event)).await;
     heartbeat.abort();
     // On a lost connection the lease ends by itself.
     let _ = ledger.release(&mut session, &lease).await;
@@ -111,7 +124,7 @@ async fn take_lease(
     ledger: &Ledger,
     wait: Option<Duration>,
     stop: &(dyn Fn() -> bool + Sync),
-    context: &Context,
+    listeners: &Listeners,
 ) -> Result<Option<Lease>> {
     let me = holder();
     let mut dead: Option<String> = None;
@@ -139,7 +152,7 @@ async fn take_lease(
             )));
         };
         if told != sentence {
-            context.say(&format!("{sentence}; waiting\n"));
+            listeners.tell(&Event::Waiting { because: format!("the lease: {sentence}") });
             told = sentence;
         }
         if !run::sleep(pause, stop).await {

@@ -3,11 +3,12 @@
 //! A bar only where somebody watches; elsewhere lines that thin out, so that the log of a night's backfill
 //! can be read. Every line makes sense without colour.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use colored::Colorize;
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::pace::{Pace, roughly};
 use super::status::{one_line, rows_of};
 use crate::gate::Verdict;
 use crate::run::Event;
@@ -16,62 +17,100 @@ use crate::run::Event;
 pub struct Progress {
     /// `None` where lines have to do.
     bar: Option<ProgressBar>,
-    began: Instant,
-    last_batch_line: Option<Instant>,
+    /// The backfill at hand, and how fast it goes.
+    step: String,
+    pace: Pace,
+    last_line: Option<Told>,
+}
+
+/// When a line about a backfill was last said, and how far it was.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    at: Duration,
+    percent: Option<u64>,
 }
 
 impl Progress {
     /// `terminal`: stderr is one, and somebody watches it.
     pub fn new(terminal: bool) -> Self {
-        let bar = terminal.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-            let style = ProgressStyle::with_template("  {bar:30} {msg}");
+        Self::on(terminal.then(ProgressDrawTarget::stderr))
+    }
+
+    /// The bar on a terminal of the caller's; `None` for lines.
+    pub fn on(terminal: Option<ProgressDrawTarget>) -> Self {
+        let bar = terminal.map(|target| {
+            let bar = ProgressBar::with_draw_target(None, target);
+            let style = ProgressStyle::with_template("  {bar:16} {wide_msg}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar, began: Instant::now(), last_batch_line: None }
+        Self { bar, step: String::new(), pace: Pace::default(), last_line: None }
     }
 
-    /// Says what happened, through `say` where it is a line.
-    pub fn event(&mut self, event: &Event, say: &mut dyn FnMut(&str)) {
-        if let (Some(bar), Event::Batch { rows_done, rows_total, milliseconds, .. }) = (&self.bar, event) {
-            if bar.is_hidden() {
-                bar.set_draw_target(ProgressDrawTarget::stderr());
+    /// Says what happened, `at` so long after the run began; through `say` where it is a line.
+    pub fn event(&mut self, event: &Event, at: Duration, say: &mut dyn FnMut(&str)) {
+        if let Event::Batch { step, rows_done, rows_total, rows, milliseconds } = event {
+            if self.step != *step {
+                self.step.clone_from(step);
+                (self.pace, self.last_line) = (Pace::default(), None);
             }
-            bar.set_length(rows_total.unwrap_or(*rows_done).max(*rows_done));
-            bar.set_position(*rows_done);
-            // Past the estimate nobody knows how long it takes.
-            let left = match rows_total {
-                Some(estimate) if estimate > rows_done => format!(", {} left", HumanDuration(bar.eta())),
-                _ => String::new(),
-            };
-            let rows = rows_of(*rows_done, *rows_total);
-            bar.set_message(format!("{rows}, {:.0} a second{left} ({milliseconds} ms a batch)", bar.per_sec()));
+            self.pace.see(at, *rows_done);
+            let percent = percent(*rows_done, *rows_total);
+            if let Some(bar) = &self.bar {
+                if bar.is_finished() {
+                    bar.reset();
+                }
+                match rows_total.filter(|total| rows_done <= total) {
+                    Some(total) => bar.set_length(total),
+                    // Full, and the words say why: a bar that starts over would lie.
+                    None => bar.set_length(*rows_done),
+                }
+                bar.set_position(if rows_total.is_some() { *rows_done } else { 0 });
+                let how_far = how_far(*rows_done, *rows_total, &self.pace);
+                bar.set_message(format!("{how_far}, {milliseconds} ms a batch"));
+            } else if line_is_due(self.last_line, at, percent) {
+                self.last_line = Some(Told { at, percent });
+                let how_far = how_far(*rows_done, *rows_total, &self.pace);
+                say(&format!("  {step}  {how_far} (last batch: {rows} rows in {milliseconds} ms)\n"));
+            }
             return;
         }
-        if let Some(bar) = &self.bar {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        if matches!(event, Event::Batch { .. }) && !self.line_is_due() {
-            return;
-        }
-        for line in lines(event) {
-            say(&format!("{line}\n"));
+        let mut tell = || lines(event).iter().for_each(|line| say(&format!("{line}\n")));
+        match &self.bar {
+            // Above the bar, which stands still for this reason until the next batch.
+            Some(bar) if matches!(event, Event::Retry { .. } | Event::Waiting { .. }) => {
+                bar.set_message(lines(event).concat().trim().to_string());
+                bar.suspend(tell);
+            }
+            Some(bar) => {
+                bar.finish_and_clear();
+                tell();
+            }
+            None => tell(),
         }
     }
+}
 
-    /// Every second in the first minute, every five to the third, then every half minute.
-    fn line_is_due(&mut self) -> bool {
-        let gap = match self.began.elapsed().as_secs() {
-            0..60 => 1,
-            60..180 => 5,
-            _ => 30,
-        };
-        let due = self.last_batch_line.is_none_or(|last| last.elapsed() >= Duration::from_secs(gap));
-        if due {
-            self.last_batch_line = Some(Instant::now());
-        }
-        due
-    }
+/// The first one of a backfill; then every tenth of it, and at least every half minute, but never two in a second.
+fn line_is_due(last: Option<Told>, at: Duration, percent: Option<u64>) -> bool {
+    let Some(last) = last else { return true };
+    let since = at.saturating_sub(last.at);
+    let tenth = |percent: Option<u64>| percent.map(|percent| percent / 10);
+    since >= Duration::from_secs(30) || (since >= Duration::from_secs(1) && tenth(percent) > tenth(last.percent))
+}
+
+/// Of an estimate, and never more than all of it.
+pub(super) fn percent(rows_done: u64, rows_total: Option<u64>) -> Option<u64> {
+    let total = rows_total.filter(|total| *total > 0 && rows_done <= *total)?;
+    Some(rows_done.saturating_mul(100) / total)
+}
+
+/// Rows done of rows, how fast, and how long the rest takes.
+fn how_far(rows_done: u64, rows_total: Option<u64>, pace: &Pace) -> String {
+    let mut text = rows_of(rows_done, rows_total);
+    text += &percent(rows_done, rows_total).map_or(String::new(), |percent| format!(" ({percent} %)"));
+    text += &pace.per_second().map_or(String::new(), |pace| format!(", {pace:.0} a second"));
+    text += &pace.left(rows_total).map_or(String::new(), |left| format!(", about {} left", roughly(left)));
+    text
 }
 
 /// An event in words; several lines where several gates were looked at.
@@ -112,5 +151,8 @@ pub fn lines(event: &Event) -> Vec<String> {
             vec!["change.toml changed since the last run: earlier approvals no longer count".to_string()]
         }
         Event::Finished { plan } => vec![format!("{plan}: {}", "finished".green())],
+        Event::Stopping { because, .. } => vec![because.clone()],
+        // The command itself says how it ended, and what to do.
+        Event::Ended { .. } => Vec::new(),
     }
 }

@@ -65,4 +65,14 @@ pub enum Event {
     Finished {
         plan: String,
     },
+    /// The user asked to stop: what is at hand is finished first, or cut off when the user asked twice.
+    Stopping {
+        at_once: bool,
+        because: String,
+    },
+    /// The command ends, for whatever reason: what it would tell a script, and what went wrong, outermost first.
+    Ended {
+        exit_code: u8,
+        because: Vec<String>,
+    },
 }

@@ -28,6 +28,7 @@ mod risk;
 mod rules;
 mod run;
 mod safe;
+mod seen;
 mod selection;
 mod servers;
 mod since;

@@ -1,0 +1,65 @@
+//! Events of a run as JSON lines: one object each, with its time, its plan, its kind and the fields of that kind.
+//! The README's table says which; a test keeps both equal.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::run::Event;
+
+/// The object of an event, on a line of its own; `time` is RFC 3339 in UTC.
+pub fn line(time: &str, plan: &str, event: &Event) -> String {
+    let (kind, fields) = parts(event);
+    // Strings and numbers, of which every one can be written.
+    let object = serde_json::to_string(&Object { time, plan, kind, fields }).unwrap_or_default();
+    format!("{object}\n")
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    time: &'a str,
+    plan: &'a str,
+    kind: &'static str,
+    #[serde(flatten)]
+    fields: Value,
+}
+
+fn parts(event: &Event) -> (&'static str, Value) {
+    match event {
+        Event::Opened { plan: _, steps, done } => ("opened", json!({ "steps": steps, "done": done })),
+        Event::PhaseStarted { phase } => ("phase_started", json!({ "phase": phase.name() })),
+        Event::StepStarted { step, sql, resumed } => {
+            ("step_started", json!({ "step": step, "sql": sql, "resumed": resumed }))
+        }
+        Event::StepDone { step, found } => ("step_done", json!({ "step": step, "found": found })),
+        Event::Repaired { step, what } => ("repaired", json!({ "step": step, "what": what })),
+        Event::Batch { step, rows_done, rows_total, rows, milliseconds } => (
+            "batch",
+            json!({
+                "step": step, "rows_done": rows_done, "rows_total": rows_total, "rows": rows,
+                "milliseconds": whole(*milliseconds),
+            }),
+        ),
+        Event::Retry { step, attempt, because, milliseconds } => (
+            "retry",
+            json!({ "step": step, "attempt": attempt, "because": because, "milliseconds": whole(*milliseconds) }),
+        ),
+        Event::ProofFailed { step, example } => ("proof_failed", json!({ "step": step, "example": example })),
+        Event::Judged { phase, judgements } => {
+            let gates: Vec<Value> = judgements
+                .iter()
+                .map(|one| json!({ "gate": one.gate, "verdict": one.verdict.name(), "because": one.because }))
+                .collect();
+            ("judged", json!({ "phase": phase.name(), "gates": gates }))
+        }
+        Event::Waiting { because } => ("waiting", json!({ "because": because })),
+        Event::SettingsChanged => ("settings_changed", json!({})),
+        Event::Finished { plan: _ } => ("finished", json!({})),
+        Event::Stopping { at_once, because } => ("stopping", json!({ "at_once": at_once, "because": because })),
+        Event::Ended { exit_code, because } => ("ended", json!({ "exit_code": exit_code, "because": because })),
+    }
+}
+
+/// JSON's numbers end before those of `u128`; no batch takes that long.
+fn whole(milliseconds: u128) -> u64 {
+    u64::try_from(milliseconds).unwrap_or(u64::MAX)
+}
