@@ -11,6 +11,7 @@ pub mod live;
 pub mod temporary;
 
 mod address;
+mod identity;
 
 use std::fmt;
 use std::future::Future;
@@ -21,6 +22,7 @@ use crate::plan::Expectation;
 use crate::sql::{Dialect, Name};
 
 pub use address::{dialect, redact};
+pub use identity::{Identity, Present, identity, why_read_only};
 
 /// A value that goes to or comes from a database: our own tables and keys need no more.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +97,27 @@ impl DatabaseError {
     /// A refusal of our own: a value or a question that this database has no answer for.
     fn refused(message: impl Into<String>) -> Self {
         Self { kind: DatabaseErrorKind::Statement, code: None, message: message.into(), position: None }
+    }
+
+    /// In place of a message that may quote values of rows, which are nobody's business but the run's own output:
+    /// `None` where it does not. What a trigger of the user's own puts into an error of another code is not known.
+    pub fn without_values(&self, dialect: Dialect) -> Option<String> {
+        let code = self.code.as_deref()?;
+        let quotes = match dialect {
+            // Data, PL/pgSQL's RAISE, external routines. Constraints (23) have the values in the detail, which we drop.
+            Dialect::Postgres => ["22", "P0", "38", "39"].iter().any(|class| code.starts_with(class)),
+            // Duplicate entries, values that do not fit their type, JSON texts, SIGNAL.
+            Dialect::Mysql => {
+                let number = code.parse::<u16>().unwrap_or_default();
+                matches!(
+                    number,
+                    1062 | 1169 | 1292 | 1366 | 1367 | 1411 | 1525 | 1586 | 1644 | 1690 | 1761 | 3140..=3158
+                )
+            }
+            // RAISE.
+            Dialect::Sqlite => code == "1811",
+        };
+        quotes.then(|| format!("the database refused a value ({code}); its message was only shown by the run"))
     }
 
     /// What the driver said where the server did not: nearly always that the connection is gone.

@@ -176,9 +176,20 @@ pub async fn carry_out<S: Session>(
             },
         }
     }
-    ledger.finish(session, &plan.name).await.map_err(in_words)?;
+    conclude(session, &context).await.map_err(|trouble| trouble.into_error(&plan.name))?;
     on_event(Event::Finished { plan: plan.name.clone() });
     Ok(Outcome::Finished)
+}
+
+/// Writes down that no step is left.
+async fn conclude<S: Session>(session: &mut S, context: &Context<'_>) -> Result<(), Trouble> {
+    begin(session).await?;
+    let written = async {
+        context.ledger.finish(session, &context.plan.name).await?;
+        context.ledger.fence(session, context.lease).await
+    }
+    .await;
+    finish(session, written).await
 }
 
 /// Whether the next step belongs to what was asked for; a later one means that all of that is done.
@@ -195,14 +206,18 @@ fn is_asked_for(only: Option<Phase>, step: &Step, record: &StepRecord) -> Result
 /// A step's trouble in the user's words, also for `status`.
 async fn tell<S: Session>(session: &mut S, context: &Context<'_>, step: &Step, trouble: Trouble) -> Error {
     let place = format!("step {} ({}:{})", step.id, step.file, step.line);
+    let unquoted = match &trouble {
+        Trouble::Database(error) => error.without_values(session.dialect()),
+        _ => None,
+    };
     let mut error = trouble.into_error(&place);
     if error.kind == Kind::Input {
         // What was wrong with the input was found out when something had been done.
         error = Error { kind: Kind::Step, message: format!("{place}: {}", error.message), ..error };
     }
+    let kept = unquoted.map_or_else(|| error.to_string(), |unquoted| format!("{}: {unquoted}", error.message));
     // The connection may be gone: then `status` lacks the sentence, not the state.
-    let (plan, text) = (&context.plan.name, error.to_string());
-    let _ = context.ledger.problem(session, context.lease, plan, &step.id, &text).await;
+    let _ = context.ledger.problem(session, context.lease, &context.plan.name, &step.id, &kept).await;
     error
 }
 
@@ -268,6 +283,7 @@ async fn open<S: Session>(
     if !begun {
         check_keys(session, plan).await?;
     }
+    context.ledger.settle(session, context.lease, &plan.name, begun).await?;
     if known.is_empty() || steps_differ || !changed.is_empty() {
         begin(session).await.map_err(in_words)?;
         let written = async {

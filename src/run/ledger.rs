@@ -4,6 +4,7 @@
 //! the server's; no URL, password or row data but key bounds gets in.
 
 mod lease;
+mod origin;
 mod record;
 mod schema;
 mod words;
@@ -30,9 +31,10 @@ impl Ledger {
     /// Opens the ledger, and creates or upgrades it first where that is needed.
     ///
     /// # Errors
-    /// A newer program's ledger, or what the database refused.
+    /// A newer program's ledger, a database that cannot be written, or what the database refused.
     pub async fn open<S: Session>(session: &mut S) -> Result<Self> {
         let words = Words::new(session.dialect());
+        schema::check_writable(session).await?;
         schema::upgrade(session, &words).await?;
         Ok(Self { words })
     }

@@ -367,21 +367,6 @@ async fn a_backfill_of_no_table_is_a_step_that_failed() {
     assert!(said.err.contains("step backfill.1 (backfill.sql:1): there is no table `v`"), "{}", said.err);
 }
 
-/// The ledger of a newer program is left alone by every command.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_newer_ledger_is_refused() {
-    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
-    assert_eq!(change.say(&["run"]).code, 3);
-    let newer =
-        "INSERT INTO lockkeeper_schema_history SELECT 99, name, applied_on, checksum FROM lockkeeper_schema_history";
-    change.session().await.execute(newer, &[]).await.unwrap();
-    for arguments in [&["run"][..], &["status"], &["approve", "--reason", "a test"]] {
-        let said = change.say(arguments);
-        assert_eq!(said.code, 2, "{arguments:?} {}{}", said.out, said.err);
-        assert!(said.err.contains("has version 99, this program knows versions up to 1"), "{}", said.err);
-    }
-}
-
 /// The ledger keeps keys of every letter, whatever the database's own character set holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_in_a_latin1_database_keeps_every_key() {

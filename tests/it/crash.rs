@@ -112,11 +112,26 @@ async fn approve(url: &str, plan: &Plan, path: &Path) {
     }
 }
 
-/// The ledger's tables, without those that hold nothing of a plan.
-const LEDGER: [&str; 6] = ["plan", "plan_file", "step", "approval", "evidence", "event"];
-
-fn ledger_table(dialect: Dialect, name: &str) -> String {
-    if dialect == Dialect::Postgres { format!("lockkeeper.{name}") } else { format!("lockkeeper_{name}") }
+/// The ledger's own tables or views, as statements name them.
+async fn of_ledger(session: &mut Connection, views: bool) -> Vec<String> {
+    let kind = if views { "VIEW" } else { "TABLE" };
+    let sql = match session.dialect() {
+        Dialect::Postgres => format!(
+            "SELECT 'lockkeeper.' || table_name FROM information_schema.tables
+             WHERE table_schema = 'lockkeeper' AND table_type LIKE '%{kind}'"
+        ),
+        Dialect::Mysql => format!(
+            "SELECT table_name FROM information_schema.tables
+             WHERE table_schema = database() AND table_name LIKE 'lockkeeper%' AND table_type LIKE '%{kind}'"
+        ),
+        Dialect::Sqlite => {
+            format!("SELECT name FROM sqlite_schema WHERE name LIKE 'lockkeeper%' AND type = lower('{kind}')")
+        }
+    };
+    let rows = session.query(&sql, &[]).await.unwrap();
+    rows.into_iter()
+        .map(|row| if let [Value::Text(name)] = &row[..] { name.clone() } else { panic!("{row:?}") })
+        .collect()
 }
 
 async fn execute(session: &mut Connection, statements: impl IntoIterator<Item = String>) {
@@ -127,20 +142,22 @@ async fn execute(session: &mut Connection, statements: impl IntoIterator<Item = 
 
 /// A database that has never seen a ledger.
 async fn drop_ledger(session: &mut Connection) {
-    let dialect = session.dialect();
-    let tables = LEDGER.into_iter().chain(["lease", "schema_history"]);
-    let mut statements: Vec<String> =
-        tables.map(|table| format!("DROP TABLE IF EXISTS {}", ledger_table(dialect, table))).collect();
-    if dialect == Dialect::Postgres {
-        statements = vec!["DROP SCHEMA IF EXISTS lockkeeper CASCADE".to_string()];
+    for (kind, views) in [("VIEW", true), ("TABLE", false)] {
+        let names = of_ledger(session, views).await;
+        execute(session, names.iter().map(|name| format!("DROP {kind} {name}"))).await;
     }
-    execute(session, statements).await;
+    if session.dialect() == Dialect::Postgres {
+        execute(session, ["DROP SCHEMA IF EXISTS lockkeeper".to_string()]).await;
+    }
 }
 
 /// A table of rows without anything of the change, and a ledger that knows of no plan.
 async fn reset(session: &mut Connection) {
     let dialect = session.dialect();
-    execute(session, LEDGER.map(|table| format!("DELETE FROM {}", ledger_table(dialect, table)))).await;
+    let tables = of_ledger(session, false).await;
+    // These two hold nothing of a plan.
+    let of_plans = tables.iter().filter(|name| !name.ends_with("lease") && !name.ends_with("schema_history"));
+    execute(session, of_plans.map(|name| format!("DELETE FROM {name}"))).await;
     if dialect == Dialect::Postgres {
         execute(session, ["DROP FUNCTION IF EXISTS orders_sync CASCADE".to_string()]).await;
     }

@@ -17,6 +17,7 @@ mod gates;
 mod kill;
 mod known;
 mod layouts;
+mod ledger;
 mod lint;
 mod live;
 mod plan;

@@ -89,12 +89,13 @@ async fn the_listed_rights_are_enough_on_mariadb() {
         ],
     )
     .await;
-    let refused = ["CREATE command denied", "hint: the user needs CREATE, SELECT, INSERT, UPDATE and DELETE"];
+    let refused =
+        ["CREATE command denied", "hint: the user needs CREATE, CREATE VIEW, SELECT, INSERT, UPDATE and DELETE"];
     expect(&say_as(&change, &runner, &["run"]), 2, &refused);
     execute(
         &mut admin,
         &[
-            format!("GRANT CREATE, ALTER, DROP, INDEX, TRIGGER ON {name}.* TO {runner}@localhost"),
+            format!("GRANT CREATE, CREATE VIEW, ALTER, DROP, INDEX, TRIGGER ON {name}.* TO {runner}@localhost"),
             format!("GRANT PROCESS ON *.* TO {runner}@localhost"),
         ],
     )

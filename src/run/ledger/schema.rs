@@ -15,7 +15,10 @@ use crate::plan::Expectation;
 use crate::sql::{Dialect, Name};
 
 /// The versions of the ledger, oldest first.
-const VERSIONS: &[(&str, &str)] = &[("V1__ledger", include_str!("V1__ledger.sql"))];
+const VERSIONS: &[(&str, &str)] = &[
+    ("V1__ledger", include_str!("V1__ledger.sql")),
+    ("V2__origin_and_views", include_str!("V2__origin_and_views.sql")),
+];
 
 /// Brings the ledger to the version of this program; creates it where there is none.
 ///
@@ -49,6 +52,20 @@ pub(super) async fn upgrade<S: Session>(session: &mut S, words: &Words) -> Resul
         Err(error) => Err(Error::new(Kind::Connection, "the ledger's tables could not be created")
             .because(cause(&error))
             .hint(rights(words.dialect))),
+    }
+}
+
+/// Refuses a database in which the ledger cannot be written.
+///
+/// # Errors
+/// A standby, a read-only server or file, or what the database refused.
+pub(super) async fn check_writable<S: Session>(session: &mut S) -> Result<()> {
+    let read_only = database::why_read_only(session).await;
+    match read_only.map_err(|error| refused(&error, session.dialect()))? {
+        Some((why, way_out)) => Err(Error::new(Kind::Connection, "the ledger cannot be written in this database")
+            .because(why)
+            .hint(way_out)),
+        None => Ok(()),
     }
 }
 
@@ -99,7 +116,8 @@ fn rights(dialect: Dialect) -> &'static str {
              needs USAGE on that schema, and SELECT, INSERT, UPDATE and DELETE on all its tables"
         }
         Dialect::Mysql => {
-            "the user needs CREATE, SELECT, INSERT, UPDATE and DELETE on the database, for the lockkeeper_ tables"
+            "the user needs CREATE, CREATE VIEW, SELECT, INSERT, UPDATE and DELETE on the database, for the lockkeeper_ \
+             tables and views"
         }
         Dialect::Sqlite => "the user needs to write the file and its directory, for the lockkeeper_ tables",
     }

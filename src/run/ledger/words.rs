@@ -62,7 +62,8 @@ impl Words {
         }
     }
 
-    /// Fills in the words of a statement: `{prefix}`, `{now}`, `{lease_end}`, the types, `{options}` of a table, and `?` parameters.
+    /// Fills in the words of a statement: `{prefix}`, `{now}`, `{lease_end}`, the types, `{options}` of a
+    /// table, `{view}` to create one, and `?` parameters.
     pub(super) fn fill(&self, sql: &str) -> String {
         let (key, time, text, serial) = match self.dialect {
             Dialect::Postgres => ("text", "timestamptz", "text", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
@@ -75,8 +76,15 @@ impl Words {
             Dialect::Mysql => " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
             Dialect::Postgres | Dialect::Sqlite => "",
         };
+        let view = match self.dialect {
+            Dialect::Postgres => "CREATE OR REPLACE VIEW",
+            // Not by the rights of whoever ran first: that account may be gone.
+            Dialect::Mysql => "CREATE OR REPLACE SQL SECURITY INVOKER VIEW",
+            Dialect::Sqlite => "CREATE VIEW IF NOT EXISTS",
+        };
         let sql = sql
             .replace("{options}", options)
+            .replace("{view}", view)
             .replace("{prefix}", self.prefix())
             .replace("{now}", self.now())
             .replace("{lease_end}", self.lease_end())
