@@ -4,11 +4,13 @@
 //!
 //! Nothing here needs a database, a clock or a terminal.
 
+mod backfill;
 pub mod directory;
 mod probe;
 pub mod recipes;
 pub mod settings;
 pub mod step;
 
+pub use backfill::{Backfill, Rows};
 pub use settings::{Consumer, Kubernetes, Settings, Strategy};
-pub use step::{Action, Backfill, Expectation, Phase, Plan, PlanFile, Probe, Step, Verify};
+pub use step::{Action, Expectation, Phase, Plan, PlanFile, Probe, Step, Verify};

@@ -314,8 +314,8 @@ async fn check_keys<S: Session>(session: &mut S, plan: &Plan) -> Result<()> {
         let Action::Backfill(backfill) = &step.action else { continue };
         let place = format!("step {} ({}:{})", step.id, step.file, step.line);
         let in_words = |trouble: Trouble| trouble.into_error(&place);
-        if database::table_exists(session, &backfill.table).await.map_err(|error| in_words(error.into()))?
-            && let Err(trouble) = range::Ranges::of(session, &backfill.table).await
+        if database::table_exists(session, &backfill.rows.table).await.map_err(|error| in_words(error.into()))?
+            && let Err(trouble) = range::Ranges::of(session, &backfill.rows).await
         {
             let error = in_words(trouble);
             return Err(Error { message: format!("{place}: {}", error.message), ..error });

@@ -17,8 +17,8 @@ pub use change::{
     Assignment, Beside, Change, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated,
     Index, Name, Object, Query,
 };
-pub use dialect::{Dialect, conditions};
+pub use dialect::{Dialect, Dml, Verb, conditions, dml};
 pub use engine::{Engine, Flavour};
-pub use repeat::{Unrepeatable, unrepeatable};
+pub use repeat::{Unrepeatable, unrepeatable, volatile};
 pub use split::comments;
 pub use statement::{Clause, Statement, Unread, line_column, read, read_part};

@@ -3,6 +3,7 @@
 //! It refuses what could not be carried out as promised: a statement that cannot be read, a transaction
 //! of the user's own, a backfill that cannot be cut into batches, destruction before the gates.
 
+mod backfill;
 mod group;
 
 use std::path::Path;
@@ -10,9 +11,9 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::probe::probe;
-use super::{Action, Backfill, Phase, Plan, PlanFile, Probe, Settings, Step, Verify};
+use super::{Action, Phase, Plan, PlanFile, Probe, Settings, Step, Verify};
 use crate::error::{Error, Result, closest};
-use crate::sql::{self, Change, Clause, Conjunct, Dialect, Object, Unrepeatable};
+use crate::sql::{self, Change, Clause, Dialect, Object};
 use group::Unit;
 
 /// The files of a phased change; the digest covers those that are there, in this order.
@@ -71,10 +72,17 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
         statement.only_adds()?;
         steps.statement(Phase::Expand, statement);
     }
-    let updates = backfill(&mut steps, of(BACKFILL))?;
-    repeatable(dialect, &updates, !of(VERIFY).is_empty())?;
+    let filled = backfill::read(dialect, of(BACKFILL), of(EXPAND), !of(VERIFY).is_empty())?;
+    for (statement, batched) in of(BACKFILL).iter().zip(&filled) {
+        match batched {
+            Some(batched) => {
+                steps.add(Phase::Backfill, Action::Backfill(batched.backfill.clone()), statement, Probe::Ledger);
+            }
+            None => steps.statement(Phase::Backfill, statement),
+        }
+    }
     let proofs = match of(VERIFY) {
-        [] => updates.iter().map(|(statement, update, filter)| derived(dialect, statement, update, filter)).collect(),
+        [] => filled.iter().flatten().map(|batched| batched.proof(dialect)).collect::<Result<Vec<_>>>()?,
         queries => queries.iter().map(asked).collect::<Result<Vec<_>>>()?,
     };
     steps.proofs(Phase::Backfill, &proofs);
@@ -122,116 +130,12 @@ fn dialect(path: &Path, own: Option<Dialect>, fallback: Option<Dialect>) -> Resu
     }
 }
 
-/// The statements of backfill.sql: plain UPDATEs become batches, the rest runs as it stands. Returns the
-/// UPDATEs for their proofs.
-fn backfill<'a>(
-    steps: &mut Steps,
-    statements: &'a [Statement],
-) -> Result<Vec<(&'a Statement, Backfill, &'a [Conjunct])>> {
-    let mut updates: Vec<(&Statement, Backfill, &[Conjunct])> = Vec::new();
-    for statement in statements {
-        let [Clause { change: Change::Update { table, set, filter, plain, .. }, .. }] = statement.clauses.as_slice()
-        else {
-            statement.only_adds()?;
-            steps.statement(Phase::Backfill, statement);
-            continue;
-        };
-        if !plain {
-            return Err(statement.refused("this UPDATE cannot be cut into batches").hint(
-                "write it as UPDATE table SET column = expression WHERE condition, without FROM, JOIN, alias, \
-                 ORDER BY, LIMIT, RETURNING or WITH; a subquery may stand in an expression",
-            ));
-        }
-        for assignment in set {
-            if assignment.expression.eq_ignore_ascii_case("default") {
-                return Err(statement.refused("DEFAULT cannot be compared for a proof").hint("write the value out"));
-            }
-            let before = updates.iter().find(|(_, update, _)| {
-                update.table == *table && update.set.iter().any(|earlier| earlier.column == assignment.column)
-            });
-            if let Some((earlier, ..)) = before {
-                return Err(statement.refused(format!(
-                    "`{}` is filled a second time, after line {}: which of the two is right could not be proved",
-                    assignment.column, earlier.line
-                )));
-            }
-        }
-        let filter_text = match filter.as_slice() {
-            [] => None,
-            [one] => Some(one.text.clone()),
-            several => Some(several.iter().map(|part| format!("({})", part.text)).collect::<Vec<_>>().join(" AND ")),
-        };
-        let update = Backfill { table: table.clone(), set: set.clone(), filter: filter_text };
-        steps.add(Phase::Backfill, Action::Backfill(update.clone()), statement, Probe::Ledger);
-        updates.push((statement, update, filter));
-    }
-    Ok(updates)
-}
-
-/// Refuses an UPDATE that would write another value the second time: after a failed proof it runs again.
-fn repeatable(dialect: Dialect, updates: &[(&Statement, Backfill, &[Conjunct])], own_proof: bool) -> Result<()> {
-    for (at, (statement, update, filter)) in updates.iter().enumerate() {
-        let later = updates[at..].iter().filter(|(_, other, _)| other.table == update.table);
-        let written: Vec<&str> =
-            later.flat_map(|(_, other, _)| &other.set).map(|assignment| assignment.column.as_str()).collect();
-        for assignment in &update.set {
-            let column = &assignment.column;
-            match sql::unrepeatable(dialect, &update.table, assignment, &written) {
-                None => {}
-                Some(Unrepeatable::ReadsWritten(read)) => {
-                    return Err(statement
-                        .refused(format!(
-                            "`{column}` is made from `{read}`, which the backfill also writes: a second run would change it again"
-                        ))
-                        .hint("fill a new column, so that the old value stays as it is until contract"));
-                }
-                Some(Unrepeatable::Volatile(_)) if own_proof && filter.iter().any(only_missing) => {}
-                Some(Unrepeatable::Volatile(word)) => {
-                    return Err(statement
-                        .refused(format!(
-                            "`{column}` is made from `{word}`, which has another value every time: nothing can be proved, and a second run would change it again"
-                        ))
-                        .hint(format!(
-                            "guard it with `WHERE {column} IS NULL`, and let verify.sql ask for rows where it is still missing"
-                        )));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The condition leaves every row alone that holds a value already.
-fn only_missing(part: &Conjunct) -> bool {
-    part.guard && !part.text.split_whitespace().any(|word| word.eq_ignore_ascii_case("or"))
-}
-
 /// A proof before it has its place in a phase.
 struct Proof {
     verify: Verify,
     sql: String,
     file: String,
     line: usize,
-}
-
-/// The proof of one UPDATE: no row that it means still differs from what it would write.
-fn derived(dialect: Dialect, statement: &Statement, update: &Backfill, filter: &[Conjunct]) -> Proof {
-    let differs: Vec<String> = update
-        .set
-        .iter()
-        .map(|assignment| dialect.distinct(&dialect.quote(&assignment.column), &assignment.expression))
-        .collect();
-    let mut condition = differs.join(" OR ");
-    let meant: Vec<String> = filter.iter().filter(|part| !part.guard).map(|part| format!("({})", part.text)).collect();
-    if !meant.is_empty() {
-        condition = format!("({condition}) AND {}", meant.join(" AND "));
-    }
-    Proof {
-        sql: format!("SELECT * FROM {} WHERE {condition}", dialect.quote_name(&update.table)),
-        verify: Verify::Derived { table: update.table.clone(), condition },
-        file: statement.file.to_string(),
-        line: statement.line,
-    }
 }
 
 /// The proof that a query of verify.sql is.
@@ -318,9 +222,6 @@ impl Statement {
             match change {
                 Change::Update { .. } if self.file == EXPAND => {
                     return Err(self.refused("an UPDATE belongs in backfill.sql, where it is done in batches"));
-                }
-                Change::Update { .. } => {
-                    return Err(self.refused("this UPDATE shares its statement with something else; write it alone"));
                 }
                 Change::Other { kind } if !["DROP", "TRUNCATE"].contains(&first_word(kind).as_str()) => {}
                 Change::RenameObject { object: Object::Index | Object::Constraint, .. } => {}

@@ -1,9 +1,9 @@
 //! The plan: phases, steps and probes as plain data.
 
 pub use crate::history::Phase;
-use crate::sql::{Assignment, Dialect, Name};
+use crate::sql::{Dialect, Name};
 
-use super::Settings;
+use super::{Backfill, Rows, Settings};
 
 /// A phased change, ready to be printed or carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,21 +69,12 @@ pub enum Action {
     Verify(Verify),
 }
 
-/// An UPDATE that the runner batches by key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backfill {
-    pub table: Name,
-    pub set: Vec<Assignment>,
-    /// The user's whole WHERE clause, if any, as source text; every batch carries it.
-    pub filter: Option<String>,
-}
-
 /// A proof that a backfill is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verify {
-    /// Derived: no row of `table` fulfils `condition`, which is true for a row that still differs.
-    /// The runner asks it range by range.
-    Derived { table: Name, condition: String },
+    /// Derived: no row of `sources`, what FROM lists, fulfils `condition`, which is true for a row that still
+    /// differs. The runner asks it range by range of `rows`.
+    Derived { rows: Rows, sources: String, condition: String },
     /// From verify.sql: the query returns no row.
     Query,
 }

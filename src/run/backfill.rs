@@ -25,11 +25,11 @@ pub(super) async fn fill<S: Session>(
     record: &StepRecord,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
-    let ranges = Ranges::of(session, &backfill.table).await?;
+    let ranges = Ranges::of(session, &backfill.rows).await?;
     let (final_key, rows_total) = match (&record.state, &record.final_key) {
         (State::Running, Some(final_key)) => (final_key.clone(), record.rows_total),
         _ => {
-            let total = database::estimate_rows(session, &backfill.table).await?;
+            let total = database::estimate_rows(session, &backfill.rows.table).await?;
             // An empty table has nothing to fill; its future rows are the sync triggers' business.
             let final_key = ranges.greatest(session).await?.unwrap_or_default();
             begin(session).await?;
@@ -146,12 +146,7 @@ async fn commit<S: Session>(
     let from = work.last.as_deref();
     let (upper, rows) = work.ranges.bound(session, from, final_key, work.rows).await?;
     let (range, values) = work.ranges.condition(from, Some(&upper));
-    let dialect = session.dialect();
-    let set: Vec<String> =
-        work.backfill.set.iter().map(|one| format!("{} = {}", dialect.quote(&one.column), one.expression)).collect();
-    let guard = work.backfill.filter.as_ref().map_or(String::new(), |filter| format!(" AND ({filter})"));
-    let update =
-        format!("UPDATE {} SET {} WHERE {range}{guard}", dialect.quote_name(&work.backfill.table), set.join(", "));
+    let update = work.backfill.batch(&range);
     begin(session).await?;
     let written = async {
         session.execute(&update, &values).await?;

@@ -19,12 +19,14 @@ pub(super) async fn prove<S: Session>(
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
     let example = match verify {
-        Verify::Derived { table, condition } => {
-            let ranges = Ranges::of(session, table).await?;
-            match differing(session, context, &ranges, condition).await? {
+        Verify::Derived { rows, sources, condition } => {
+            let ranges = Ranges::of(session, rows).await?;
+            match differing(session, context, &ranges, sources, condition).await? {
                 Answer::Interrupted => return Ok(Done::Interrupted),
                 Answer::Clean => None,
-                Answer::Differs(key) => Some(format!("row {} of `{table}` differs", key.replace('\u{1f}', ", "))),
+                Answer::Differs(key) => {
+                    Some(format!("row {} of `{}` differs", key.replace('\u{1f}', ", "), rows.table))
+                }
             }
         }
         Verify::Query => {
@@ -100,6 +102,7 @@ async fn differing<S: Session>(
     session: &mut S,
     context: &Context<'_>,
     ranges: &Ranges,
+    sources: &str,
     condition: &str,
 ) -> Result<Answer, Trouble> {
     let mut from: Option<String> = None;
@@ -109,14 +112,14 @@ async fn differing<S: Session>(
                 return Ok(Answer::Interrupted);
             }
             let (to, _) = ranges.bound(session, from.as_deref(), &last, ROWS).await?;
-            if let Some(key) = ranges.find(session, from.as_deref(), Some(&to), condition).await? {
+            if let Some(key) = ranges.find(session, sources, from.as_deref(), Some(&to), condition).await? {
                 return Ok(Answer::Differs(key));
             }
             from = Some(to);
         }
     }
     // Rows that came meanwhile.
-    Ok(match ranges.find(session, from.as_deref(), None, condition).await? {
+    Ok(match ranges.find(session, sources, from.as_deref(), None, condition).await? {
         Some(key) => Answer::Differs(key),
         None => Answer::Clean,
     })

@@ -5,7 +5,8 @@
 
 use crate::database::{self, DatabaseError, Session, Value};
 use crate::error::Error;
-use crate::sql::{Dialect, Name};
+use crate::plan::Rows;
+use crate::sql::Dialect;
 
 use super::Trouble;
 
@@ -36,14 +37,17 @@ struct Column {
 #[derive(Debug, Clone)]
 pub(super) struct Ranges {
     dialect: Dialect,
+    /// The table as FROM names it.
     table: String,
+    /// What qualifies its columns.
+    row: String,
     columns: Vec<Column>,
 }
 
 impl Ranges {
     /// Finds the table's key.
-    pub(super) async fn of<S: Session>(session: &mut S, table: &Name) -> Result<Self, Trouble> {
-        let dialect = session.dialect();
+    pub(super) async fn of<S: Session>(session: &mut S, rows: &Rows) -> Result<Self, Trouble> {
+        let (dialect, table) = (session.dialect(), &rows.table);
         let Some(key) = database::key_of(session, table).await? else {
             if !database::table_exists(session, table).await? {
                 return Err(Error::input(format!("there is no table `{table}`")).into());
@@ -66,7 +70,11 @@ impl Ranges {
             };
             columns.push(Column { quoted: dialect.quote(&column.name), data_type: column.data_type, family });
         }
-        Ok(Self { dialect, table: dialect.quote_name(table), columns })
+        let only = if rows.only { "ONLY " } else { "" };
+        let name = dialect.quote_name(table);
+        let own_name = rows.row == dialect.quote(&table.name);
+        let alias = if own_name { String::new() } else { format!(" AS {}", rows.row) };
+        Ok(Self { dialect, table: format!("{only}{name}{alias}"), row: rows.row.clone(), columns })
     }
 
     /// The greatest key, `None` in an empty table.
@@ -104,16 +112,17 @@ impl Ranges {
         Ok((last.to_string(), left))
     }
 
-    /// One key that fulfils `wanted` in a range.
+    /// One key that fulfils `wanted` in a range; `sources` is what FROM lists, the table among it.
     pub(super) async fn find<S: Session>(
         &self,
         session: &mut S,
+        sources: &str,
         from: Option<&str>,
         to: Option<&str>,
         wanted: &str,
     ) -> Result<Option<String>, DatabaseError> {
         let (condition, values) = self.condition(from, to);
-        let sql = format!("SELECT {} FROM {} WHERE {condition} AND ({wanted}) LIMIT 1", self.fetched(), self.table);
+        let sql = format!("SELECT {} FROM {sources} WHERE {condition} AND ({wanted}) LIMIT 1", self.fetched());
         Ok(session.query(&sql, &values).await?.first().map(|row| encode(row)))
     }
 
@@ -136,7 +145,7 @@ impl Ranges {
     fn compare(&self, bound: &[Value], strict: &str, last: &str, values: &mut Vec<Value>) -> String {
         let column = |index: usize, operator: &str, values: &mut Vec<Value>| {
             values.push(bound.get(index).cloned().unwrap_or(Value::Null));
-            format!("{} {operator} {}", self.columns[index].quoted, self.placeholder(index, values.len()))
+            format!("{} {operator} {}", self.qualified(index), self.placeholder(index, values.len()))
         };
         if self.columns.len() == 1 {
             return column(0, last, values);
@@ -162,19 +171,23 @@ impl Ranges {
         }
     }
 
+    fn qualified(&self, index: usize) -> String {
+        format!("{}.{}", self.row, self.columns[index].quoted)
+    }
+
     fn fetched(&self) -> String {
-        let column = |column: &Column| match (column.family, self.dialect) {
-            (Family::Cast, Dialect::Postgres) => format!("CAST({} AS text)", column.quoted),
-            (Family::Cast | Family::Unsigned, Dialect::Mysql) => format!("CAST({} AS char)", column.quoted),
-            _ => column.quoted.clone(),
+        let column = |index: usize| match (self.columns[index].family, self.dialect) {
+            (Family::Cast, Dialect::Postgres) => format!("CAST({} AS text)", self.qualified(index)),
+            (Family::Cast | Family::Unsigned, Dialect::Mysql) => format!("CAST({} AS char)", self.qualified(index)),
+            _ => self.qualified(index),
         };
-        self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
+        (0..self.columns.len()).map(column).collect::<Vec<_>>().join(", ")
     }
 
     /// By the table's own columns: PostgreSQL takes a bare name for the fetched text.
     fn order(&self, direction: &str) -> String {
-        let column = |column: &Column| format!("{}.{} {direction}", self.table, column.quoted);
-        self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
+        let column = |index: usize| format!("{} {direction}", self.qualified(index));
+        (0..self.columns.len()).map(column).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Result, closest};
 
 mod clause;
 mod cursor;
+mod dml;
 mod filter;
 pub(super) mod mysql;
 pub(super) mod postgres;
@@ -16,6 +17,7 @@ mod sqlparser;
 mod tokens;
 
 pub(super) use cursor::unquote;
+pub use dml::{Dml, Verb, dml};
 pub use filter::conditions;
 
 /// Whose SQL it is. MariaDB is spoken to as MySQL.
@@ -99,6 +101,24 @@ impl Dialect {
             }
             Self::Sqlite => format!("{column} IS DISTINCT FROM ({expression}) COLLATE BINARY"),
         }
+    }
+
+    /// The condition that columns differ from what a query in parentheses gives for them; MySQL assigns no rows.
+    pub fn row_distinct(self, columns: &[String], query: &str) -> String {
+        if self == Self::Sqlite {
+            return format!("({}) IS NOT {query}", columns.join(", "));
+        }
+        let names: Vec<String> = (1..=columns.len()).map(|number| format!("value_{number}")).collect();
+        let same =
+            columns.iter().zip(&names).map(|(column, value)| format!("{column} IS NOT DISTINCT FROM written.{value}"));
+        let null = columns.iter().map(|column| format!("{column} IS NULL"));
+        // A query without a row assigns NULL.
+        format!(
+            "NOT EXISTS (SELECT 1 FROM {query} AS written ({}) WHERE {}) AND NOT (NOT EXISTS {query} AND {})",
+            names.join(", "),
+            same.collect::<Vec<_>>().join(" AND "),
+            null.collect::<Vec<_>>().join(" AND "),
+        )
     }
 
     /// DDL can be rolled back, so a step and its ledger row commit together.

@@ -5,7 +5,7 @@
 
 use super::dialect::unquote;
 use super::lexer::{Kind, Lexer, Token};
-use super::{Assignment, Dialect, Name};
+use super::{Assignment, Dialect, Dml};
 
 /// What makes an expression another value the second time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,26 +16,41 @@ pub enum Unrepeatable {
     Volatile(String),
 }
 
-/// What stands against writing `assignment` twice. `written` are the columns of `table` that this statement
-/// and those after it write.
-pub fn unrepeatable(dialect: Dialect, table: &Name, assignment: &Assignment, written: &[&str]) -> Option<Unrepeatable> {
+/// What stands against writing `assignment` of `statement` twice. `written` are the columns of its table that this
+/// statement and those after it write.
+pub fn unrepeatable(
+    dialect: Dialect,
+    statement: &Dml,
+    assignment: &Assignment,
+    written: &[&str],
+) -> Option<Unrepeatable> {
     let source = assignment.expression.as_str();
-    let mut lexer = Lexer::new(source, dialect);
-    let tokens: Vec<Token> = std::iter::from_fn(|| lexer.next()).collect();
+    let tokens = tokens(dialect, source);
     let expression = Expression { source, tokens: &tokens };
     if let Some(word) = expression.volatile() {
         return Some(Unrepeatable::Volatile(word.to_string()));
     }
-    let read = written.iter().find(|column| expression.reads(table, column))?;
+    let read = written.iter().find(|column| expression.reads(statement, column))?;
     let only_itself = assignment.column.eq_ignore_ascii_case(read)
         && written
             .iter()
-            .all(|column| assignment.column.eq_ignore_ascii_case(column) || !expression.reads(table, column));
+            .all(|column| assignment.column.eq_ignore_ascii_case(column) || !expression.reads(statement, column));
     (!(only_itself && expression.settles())).then(|| Unrepeatable::ReadsWritten((*read).to_string()))
 }
 
+/// The word that makes an expression have another value every time it is asked for.
+pub fn volatile(dialect: Dialect, expression: &str) -> Option<String> {
+    let tokens = tokens(dialect, expression);
+    Expression { source: expression, tokens: &tokens }.volatile().map(str::to_string)
+}
+
+fn tokens(dialect: Dialect, source: &str) -> Vec<Token> {
+    let mut lexer = Lexer::new(source, dialect);
+    std::iter::from_fn(|| lexer.next()).collect()
+}
+
 /// Functions whose value changes between two calls, or between two batches.
-const VOLATILE: [&str; 27] = [
+const VOLATILE: [&str; 32] = [
     "changes",
     "clock_timestamp",
     "curdate",
@@ -44,10 +59,12 @@ const VOLATILE: [&str; 27] = [
     "gen_random_uuid",
     "last_insert_id",
     "nextval",
+    "pg_current_xact_id",
     "now",
     "rand",
     "random",
     "random_bytes",
+    "random_normal",
     "randomblob",
     "setval",
     "statement_timestamp",
@@ -62,7 +79,10 @@ const VOLATILE: [&str; 27] = [
     "uuid",
     "uuid_short",
     "uuid_generate_v1",
+    "uuid_generate_v1mc",
     "uuid_generate_v4",
+    "uuidv4",
+    "uuidv7",
 ];
 
 /// The same, written without parentheses.
@@ -98,18 +118,15 @@ impl<'a> Expression<'a> {
         (0..self.tokens.len()).find(is_one).map(|at| self.text(at))
     }
 
-    /// The expression reads this column of the table. Inside a subquery an unqualified name belongs to the
-    /// subquery's own tables, unless the table is among them.
-    fn reads(&self, table: &Name, column: &str) -> bool {
+    /// The expression reads this column of the statement's table. Inside a subquery an unqualified name belongs to
+    /// the subquery's own tables, unless the table is among them; where it is read a second time, under whatever
+    /// name, every column of that name may be its own.
+    fn reads(&self, statement: &Dml, column: &str) -> bool {
         let named = |at: usize, name: &str| match self.tokens[at].kind {
             Kind::Word => self.text(at).eq_ignore_ascii_case(name),
             Kind::Quoted => unquote(self.text(at)).eq_ignore_ascii_case(name),
             _ => false,
         };
-        let own_again = (1..self.tokens.len()).any(|at| {
-            let before = self.text(at - 1);
-            named(at, &table.name) && ["from", "join"].iter().any(|word| before.eq_ignore_ascii_case(word))
-        });
         let mut subqueries = Vec::new();
         for at in 0..self.tokens.len() {
             match self.text(at) {
@@ -120,8 +137,9 @@ impl<'a> Expression<'a> {
                 _ if !named(at, column) || self.is_call(at) => {}
                 _ => {
                     let qualified = at >= 2 && self.text(at - 1) == ".";
-                    let elsewhere = subqueries.contains(&true) && !own_again;
-                    let own = if qualified { named(at - 2, &table.name) } else { !elsewhere };
+                    let elsewhere = subqueries.contains(&true);
+                    let row = unquote(&statement.row);
+                    let own = statement.again || if qualified { named(at - 2, &row) } else { !elsewhere };
                     // Behind `::` or AS stands a type, before a string too: `date '2026-01-01'`.
                     let is_type = at >= 1 && (self.text(at - 1) == ":" || self.text(at - 1).eq_ignore_ascii_case("as"))
                         || self.tokens.get(at + 1).is_some_and(|next| next.kind == Kind::String);

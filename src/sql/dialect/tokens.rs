@@ -24,6 +24,7 @@ use crate::sql::statement::{Clause, Unread};
 pub(super) use data::columns as inserted_columns;
 pub(super) use option::waiting;
 pub(super) use placeholder::is_placeholder;
+pub(super) use tables::{Reference, joined as joined_tables, read_by};
 
 /// Reads one statement; `rest` reads those that only one of the two dialects has.
 pub(super) fn parse(

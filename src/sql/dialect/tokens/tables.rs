@@ -7,22 +7,22 @@ use crate::sql::dialect::cursor::{Cursor, is_name, unquote};
 use crate::sql::lexer::{Kind, Token};
 
 /// A table where a query reads it.
-pub(super) struct Reference {
-    pub(super) name: Name,
-    pub(super) alias: Option<String>,
+pub(in crate::sql::dialect) struct Reference {
+    pub(in crate::sql::dialect) name: Name,
+    pub(in crate::sql::dialect) alias: Option<String>,
     /// It stands in a query within the tokens.
     pub(super) inner: bool,
 }
 
 /// The tables and views that a query names, each once, in order; not the names that its WITH gives.
-pub(super) fn read_by(cursor: &Cursor<'_>) -> Vec<Name> {
+pub(in crate::sql::dialect) fn read_by(cursor: &Cursor<'_>) -> Vec<Name> {
     let mut seen = BTreeSet::new();
     let names = references(cursor, false).into_iter().map(|reference| reference.name);
     names.filter(|name| seen.insert(name.clone())).collect()
 }
 
 /// The tables of `a JOIN b ON ..., c AS d`.
-pub(super) fn joined(cursor: &Cursor<'_>) -> Vec<Reference> {
+pub(in crate::sql::dialect) fn joined(cursor: &Cursor<'_>) -> Vec<Reference> {
     references(cursor, true).into_iter().filter(|reference| !reference.inner).collect()
 }
 
