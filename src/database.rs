@@ -12,6 +12,7 @@ pub mod temporary;
 
 mod address;
 mod identity;
+mod rights;
 
 use std::fmt;
 use std::future::Future;

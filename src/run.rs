@@ -95,9 +95,12 @@ impl Trouble {
                     .because(error)
                     .hint("nothing is half done that the ledger does not know of: run the same command again")
             }
-            Self::Database(error) => Error::new(Kind::Step, format!("{place} failed"))
-                .because(error)
-                .hint("the ledger knows how far it got: mend the cause and run the same command again"),
+            Self::Database(error) => {
+                let right = error.missing_right();
+                let failed = Error::new(Kind::Step, format!("{place} failed")).because(error);
+                let failed = right.into_iter().fold(failed, Error::hint);
+                failed.hint("the ledger knows how far it got: mend the cause and run the same command again")
+            }
         }
     }
 }

@@ -72,7 +72,7 @@ async fn carry_out(args: &Args, target: Target, listeners: &Listeners, context: 
     let Some(lease) = take_lease(&mut session, &ledger, wait, &asked_to_stop, listeners).await? else {
         return Ok(exit_code::INTERRUPTED);
     };
-    let heartbeat = tokio::spawn(keep_alive(url, ledger.clone(), lease.clone()));
+    let heartbeat = tokio::spawn(keep_alive(url.clone(), ledger.clone(), lease.clone(), listeners.clone()));
     let request = Request {
         plan: &plan,
         directory,
@@ -86,6 +86,14 @@ async fn carry_out(args: &Args, target: Target, listeners: &Listeners, context: 
     };
     let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |event| listeners.tell(&event)).await;
     heartbeat.abort();
+    let outcome = match outcome {
+        Err(error) if error.kind == Kind::Step && is_overtaken(&url, &ledger, &lease).await => {
+            return Err(Error::new(Kind::Waiting, "another runner has taken over")
+                .because(error)
+                .hint("it goes on with the same plan: see `lockkeeper status`"));
+        }
+        outcome => outcome,
+    };
     // On a lost connection the lease ends by itself.
     let _ = ledger.release(&mut session, &lease).await;
     Ok(match outcome? {
@@ -195,15 +203,46 @@ fn is_zombie(pid: i32) -> bool {
 }
 
 /// Renews the lease from a connection of its own while a long statement runs; a new one each time, because
-/// MySQL's gate cannot tell a standing one from an application's. Its failures are not told: the lease then
-/// ends, and the next write of this run says so.
-async fn keep_alive(url: String, ledger: Ledger, lease: Lease) {
+/// MySQL's gate cannot tell a standing one from an application's. Where that fails, every write still renews it, and
+/// a write after another runner took over is refused.
+async fn keep_alive(url: String, ledger: Ledger, lease: Lease, listeners: Listeners) {
+    let mut told = false;
     loop {
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        if let Ok(mut session) = database::connect(&url, "lockkeeper lease").await {
-            let _ = ledger.renew(&mut session, &lease).await;
+        tokio::time::sleep(HEARTBEAT).await;
+        let because = match tokio::time::timeout(HEARTBEAT, renew(&url, &ledger, &lease)).await {
+            Ok(Ok(true)) => {
+                told = false;
+                continue;
+            }
+            Ok(Ok(false)) => "another runner has taken over; this one stops at its next write".to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_string(),
+        };
+        if !told {
+            told = true;
+            listeners.tell(&Event::LeaseInDoubt { because });
         }
     }
+}
+
+/// How often the lease is renewed; it lives three times as long.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Renews the lease on a new connection; false when another runner has it.
+async fn renew(url: &str, ledger: &Ledger, lease: &Lease) -> Result<bool> {
+    let mut session = database::connect(url, "lockkeeper lease").await?;
+    match ledger.renew(&mut session, lease).await {
+        Ok(ours) => Ok(ours),
+        // Somebody writes at this moment, who renews it, too.
+        Err(error) if error.kind == database::DatabaseErrorKind::LockTimeout => Ok(true),
+        Err(error) => Err(Error::new(Kind::Connection, "the ledger cannot be written").because(error)),
+    }
+}
+
+/// Whether another runner has the lease: whoever stood still past its end loses his session or meets what the other
+/// one has done, and that is the reason to tell.
+async fn is_overtaken(url: &str, ledger: &Ledger, lease: &Lease) -> bool {
+    matches!(renew(url, ledger, lease).await, Ok(false))
 }
 
 /// A flag that ctrl-c and SIGTERM raise; the second one ends the process at once, which is as safe as a crash.

@@ -121,12 +121,10 @@ pub async fn why_read_only<S: Session>(session: &mut S) -> Result<Option<(String
             let way_out = "connect to the primary, if this is a replica; otherwise turn the variable off";
             return Ok(Some((named, way_out.to_string())));
         }
-        Dialect::Sqlite => match session.execute("BEGIN IMMEDIATE", &[]).await {
-            Ok(_) => {
-                session.execute("ROLLBACK", &[]).await?;
-                return Ok(None);
-            }
-            Err(error) if is_sqlite_read_only(&error) => (
+        Dialect::Sqlite => match try_to_write(session).await {
+            Ok(()) => return Ok(None),
+            // The low byte of an extended code is the plain one: READONLY, CANTOPEN.
+            Err(error) if matches!(error.code.as_deref().and_then(low_byte), Some(8 | 14)) => (
                 "the file cannot be written",
                 "this user needs to write the file and its directory, and the URL no mode=ro",
             ),
@@ -138,7 +136,14 @@ pub async fn why_read_only<S: Session>(session: &mut S) -> Result<Option<(String
     Ok(Some((why.to_string(), way_out.to_string())))
 }
 
-/// The low byte of an extended code is the plain one: READONLY.
-fn is_sqlite_read_only(error: &DatabaseError) -> bool {
-    error.code.as_deref().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == 8)
+/// BEGIN IMMEDIATE alone is quiet about a file that can only be read.
+async fn try_to_write<S: Session>(session: &mut S) -> Result<(), DatabaseError> {
+    session.execute("BEGIN IMMEDIATE", &[]).await?;
+    let written = session.execute("CREATE TABLE lockkeeper_can_write (it int)", &[]).await;
+    session.execute("ROLLBACK", &[]).await?;
+    written.map(drop)
+}
+
+fn low_byte(code: &str) -> Option<i32> {
+    code.parse::<i32>().ok().map(|code| code & 0xff)
 }

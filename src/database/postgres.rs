@@ -1,5 +1,7 @@
 //! PostgreSQL: the connection, and the schema questions by its catalogues.
 
+mod pooler;
+
 use std::str::FromStr;
 
 use sqlx::postgres::types::Oid;
@@ -9,10 +11,7 @@ use sqlx::postgres::{
 use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row, TypeInfo, ValueRef};
 
 use super::address::Place;
-use super::{
-    CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, IDLE_TIMEOUT, Key, KeyColumn, LOCK_TIMEOUT, SeenSession,
-    SeenSessions, Session, Value,
-};
+use super::{DatabaseError, DatabaseErrorKind, Held, Key, KeyColumn, SeenSession, SeenSessions, Session, Value};
 use crate::plan::Expectation;
 use crate::sql::{Dialect, Name};
 
@@ -33,24 +32,7 @@ impl Connection {
         let options = PgConnectOptions::from_str(url).map_err(|error| place(None).refused(url, &error))?;
         let options = options.application_name(application_name).disable_statement_logging();
         let place = place(Some(&options));
-        let connection = tokio::time::timeout(CONNECT_TIMEOUT, options.connect())
-            .await
-            .map_err(|_| place.silent(CONNECT_TIMEOUT.as_secs()))?
-            .map_err(|error| place.refused(url, &error))?;
-        let mut connection = Self(connection);
-        // By SET and not as an option of the connection, which poolers refuse.
-        let settings = format!(
-            "SET lock_timeout = '{}ms'; SET idle_in_transaction_session_timeout = '{}ms'",
-            LOCK_TIMEOUT.as_millis(),
-            IDLE_TIMEOUT.as_millis()
-        );
-        match connection.execute(&settings, &[]).await {
-            Ok(_) => Ok(connection),
-            Err(error) => {
-                Err(crate::error::Error::new(crate::error::Kind::Connection, format!("no session on {place}"))
-                    .because(error))
-            }
-        }
+        pooler::open(options, &place, url).await
     }
 
     pub(super) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {

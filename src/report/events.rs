@@ -52,6 +52,7 @@ fn parts(event: &Event) -> (&'static str, Value) {
             ("judged", json!({ "phase": phase.name(), "gates": gates }))
         }
         Event::Waiting { because } => ("waiting", json!({ "because": because })),
+        Event::LeaseInDoubt { because } => ("lease_in_doubt", json!({ "because": because })),
         Event::SettingsChanged => ("settings_changed", json!({})),
         Event::Finished { plan: _ } => ("finished", json!({})),
         Event::Stopping { at_once, because } => ("stopping", json!({ "at_once": at_once, "because": because })),

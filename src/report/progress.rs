@@ -77,7 +77,7 @@ impl Progress {
         let mut tell = || lines(event).iter().for_each(|line| say(&format!("{line}\n")));
         match &self.bar {
             // Above the bar, which stands still for this reason until the next batch.
-            Some(bar) if matches!(event, Event::Retry { .. } | Event::Waiting { .. }) => {
+            Some(bar) if matches!(event, Event::Retry { .. } | Event::Waiting { .. } | Event::LeaseInDoubt { .. }) => {
                 bar.set_message(lines(event).concat().trim().to_string());
                 bar.suspend(tell);
             }
@@ -146,6 +146,7 @@ pub fn lines(event: &Event) -> Vec<String> {
                 format!("  gate {}: {word}, {}", judgement.gate, judgement.because)
             })
             .collect(),
+        Event::LeaseInDoubt { because } => vec![format!("  the lease could not be renewed: {because}")],
         Event::Waiting { because } => vec![format!("  waiting for {because}")],
         Event::SettingsChanged => {
             vec!["change.toml changed since the last run: earlier approvals no longer count".to_string()]

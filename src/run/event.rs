@@ -60,6 +60,10 @@ pub enum Event {
     Waiting {
         because: String,
     },
+    /// The lease could not be renewed from the side: when this goes on, another runner may take over.
+    LeaseInDoubt {
+        because: String,
+    },
     /// change.toml is not what it was when the plan started: approvals given for it are void.
     SettingsChanged,
     Finished {

@@ -74,6 +74,7 @@ fn samples() -> Vec<Event> {
         Event::ProofFailed { step: step(), example: "row 1".into() },
         Event::Judged { phase: Phase::Contract, judgements: vec![judgement] },
         Event::Waiting { because: "a gate".into() },
+        Event::LeaseInDoubt { because: "no answer in time".into() },
         Event::SettingsChanged,
         Event::Finished { plan: "orders".into() },
         Event::Stopping { at_once: true, because: "somebody asked twice".into() },

@@ -46,6 +46,11 @@ impl Drop for TestDatabase {
 }
 
 impl TestDatabase {
+    /// A database on a server that the test started itself.
+    pub(crate) fn at(url: String) -> Self {
+        Self { url, _directory: None, guest: None }
+    }
+
     /// The database's name on its server.
     pub(crate) fn name(&self) -> &str {
         let path = self.url.split('?').next().unwrap();
@@ -83,7 +88,7 @@ pub(crate) fn temporary(engine: Engine) -> Option<&'static Server> {
     match cell.get_or_init(|| start(engine, &share())) {
         Ok(server) => Some(server),
         Err(error) => {
-            skip(engine, &error.to_string());
+            skip(&engine, &error.to_string());
             None
         }
     }
@@ -130,11 +135,11 @@ fn unique_name() -> String {
 }
 
 /// Never a silent pass.
-fn skip(engine: Engine, why: &str) {
+pub(crate) fn skip(what: &dyn std::fmt::Display, why: &str) {
     let required = |variable| std::env::var(variable).is_ok_and(|value| !value.is_empty() && value != "0");
     let required = required("LOCKKEEPER_TEST_REQUIRE") || std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!required, "no {engine} for this test: {why}");
-    tell(&format!("SKIP: no {engine} for this test: {why}"));
+    assert!(!required, "no {what} for this test: {why}");
+    tell(&format!("SKIP: no {what} for this test: {why}"));
 }
 
 /// Past the capture of a passing test's output, which would swallow it.
