@@ -5,8 +5,10 @@
 pub mod approve;
 pub mod demo;
 pub mod explain;
+mod interrupt;
 pub mod lint;
 pub mod listeners;
+mod metrics_server;
 pub mod plan;
 pub mod reap;
 pub mod rules;

@@ -13,6 +13,7 @@ pub mod temporary;
 mod address;
 mod identity;
 mod rights;
+mod cancel;
 
 use std::fmt;
 use std::future::Future;
@@ -23,6 +24,7 @@ use crate::plan::Expectation;
 use crate::sql::{Dialect, Name};
 
 pub use address::{dialect, redact};
+pub use cancel::{cancel, id};
 pub use identity::{Identity, Present, identity, why_read_only};
 
 /// A value that goes to or comes from a database: our own tables and keys need no more.

@@ -24,7 +24,7 @@ use crate::plan::{Action, Phase, Plan, Step};
 pub use event::Event;
 use gates::Gates;
 pub use gates::evidence;
-pub use ledger::{HeldBy, Lease, Ledger, PlanRecord, State, StepRecord};
+pub use ledger::{HeldBy, Lease, Ledger, NextStep, Overview, PlanRecord, State, StepRecord};
 
 /// How a plan is to be carried out.
 pub struct Request<'a> {
@@ -57,6 +57,10 @@ pub struct Status<'a> {
     pub record: Option<PlanRecord>,
     pub steps: Vec<StepRecord>,
     pub judgements: Vec<(Phase, Vec<Judgement>)>,
+    /// Who is at work in the database, on this plan or another.
+    pub runner: Option<HeldBy>,
+    /// The server's clock when all this was read.
+    pub now: String,
 }
 
 /// What stops a step. Lock time-outs are tried again before they get this far.

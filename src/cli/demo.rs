@@ -1,9 +1,8 @@
 //! `lockkeeper demo`: the whole story on a live database.
 
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
 
-use super::run::stop_on_signals;
+use super::interrupt::Interrupt;
 use super::{Context, block_on};
 use crate::demo::{self, Choice, Event, Story};
 use crate::error::{Result, exit_code};
@@ -42,14 +41,21 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 }
 
 async fn go(choice: &Choice, story: Story, context: &Context) -> Result<u8> {
-    let stop = stop_on_signals(context.clone());
+    let interrupt = Interrupt::listen();
     let teller = Mutex::new(report::demo::Teller::default());
     let on_event = |event: Event| {
         let mut teller = teller.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Whoever closed the pipe does not want to hear more; the end says it again.
         let _ = context.print(&teller.event(&event));
     };
-    let totals = demo::tell(choice, story, &|| stop.load(Ordering::SeqCst), &on_event).await?;
+    let asked_to_stop = || interrupt.asked();
+    let told = demo::tell(choice, story, &asked_to_stop, &on_event);
+    let say = |at_once: bool| {
+        if !at_once {
+            context.say("finishing what is at hand; once more to stop at once\n");
+        }
+    };
+    let Some(totals) = interrupt.heed(told, None, &say).await.transpose()? else { return Ok(exit_code::INTERRUPTED) };
     context.print(&report::demo::totals(&totals, story))?;
     Ok(match story {
         Story::Phased if !totals.is_clean() => exit_code::STEP_FAILED,

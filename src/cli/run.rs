@@ -1,9 +1,8 @@
 //! `lockkeeper run`: carries a phased change out, or goes on with it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::interrupt::Interrupt;
 use super::listeners::{self, Listeners};
 use super::target::{self, Target};
 use super::{Context, block_on};
@@ -50,24 +49,24 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 }
 
 async fn go(args: &Args, context: &Context) -> Result<u8> {
-    let target = target::open(&args.target, context).await?;
-    let listeners = Listeners::open(&args.listeners, &target.plan.name, context)?;
-    let outcome = carry_out(args, target, &listeners, context).await;
-    listeners.tell(&match &outcome {
-        Ok(code) => Event::Ended { exit_code: *code, because: Vec::new() },
-        Err(error) => {
-            let because = std::iter::once(&error.message).chain(&error.causes).cloned().collect();
-            Event::Ended { exit_code: error.exit_code(), because }
-        }
-    });
-    outcome
+    let interrupt = Interrupt::listen();
+    let mut target = target::open(&args.target, context).await?;
+    let listeners = Listeners::open(&args.listeners, &target.plan.name, context).await?;
+    let statement = target.statement().await?;
+    let work = carry_out(args, target, &interrupt, &listeners, context);
+    listeners.attend(work, &interrupt, statement).await
 }
 
-async fn carry_out(args: &Args, target: Target, listeners: &Listeners, context: &Context) -> Result<u8> {
+async fn carry_out(
+    args: &Args,
+    target: Target,
+    interrupt: &Interrupt,
+    listeners: &Listeners,
+    context: &Context,
+) -> Result<u8> {
     let Target { plan, directory, url, mut session } = target;
-    let stop = stop_on_signals(context.clone());
     let wait = args.wait.then(|| Duration::from_secs(args.interval));
-    let asked_to_stop = || stop.load(Ordering::SeqCst);
+    let asked_to_stop = || interrupt.asked();
     let ledger = Ledger::open(&mut session).await?;
     let Some(lease) = take_lease(&mut session, &ledger, wait, &asked_to_stop, listeners).await? else {
         return Ok(exit_code::INTERRUPTED);
@@ -105,10 +104,7 @@ async fn carry_out(args: &Args, target: Target, listeners: &Listeners, context: 
             }
             exit_code::WAITING
         }
-        Outcome::Interrupted => {
-            context.say("interrupted; what is done is in the ledger: run the same command to go on\n");
-            exit_code::INTERRUPTED
-        }
+        Outcome::Interrupted => exit_code::INTERRUPTED,
     })
 }
 
@@ -243,29 +239,4 @@ async fn renew(url: &str, ledger: &Ledger, lease: &Lease) -> Result<bool> {
 /// one has done, and that is the reason to tell.
 async fn is_overtaken(url: &str, ledger: &Ledger, lease: &Lease) -> bool {
     matches!(renew(url, ledger, lease).await, Ok(false))
-}
-
-/// A flag that ctrl-c and SIGTERM raise; the second one ends the process at once, which is as safe as a crash.
-pub(super) fn stop_on_signals(context: Context) -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return;
-        };
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if flag.swap(true, Ordering::SeqCst) {
-                #[expect(clippy::exit, reason = "the user asked twice, and the ledger is made for it")]
-                std::process::exit(i32::from(exit_code::INTERRUPTED));
-            }
-            context.say("finishing what is at hand; once more to stop at once\n");
-        }
-    });
-    stop
 }

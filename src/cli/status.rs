@@ -1,24 +1,51 @@
-//! `lockkeeper status`: how far a phased change got and what it waits for.
+//! `lockkeeper status`: how far phased changes got and what they wait for.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::target::{self, Target};
-use super::{Context, block_on};
+use super::{Context, Format, block_on};
 use crate::error::{Error, Kind, Result, exit_code};
 use crate::gate::{self, Judgement};
 use crate::plan::Phase;
 use crate::report;
+use crate::report::status::Paces;
 use crate::run::{self, Ledger};
 
 /// Show a phased change's phases, steps, rows done of rows, and what its gates wait for
 ///
-/// Reads only; a change that has not begun is shown as such.
+/// Without CHANGE: all changes that the database's ledger knows. Reads only; a change that has not begun is shown as
+/// such.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The directory of the phased change
+    #[arg(value_name = "CHANGE")]
+    change: Option<PathBuf>,
+
     #[command(flatten)]
-    target: target::Args,
+    database: target::Database,
 
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
-    format: super::Format,
+    format: Format,
+
+    /// Look again and again, until it is finished: a terminal is drawn anew, elsewhere what changed is printed
+    #[arg(long)]
+    watch: bool,
+
+    /// Seconds between two looks of --watch
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    interval: u64,
+}
+
+/// What a look shows, and whether there is nothing left to wait for.
+struct Look {
+    /// In the format that was asked for.
+    output: String,
+    /// For people: without the times that move while nothing else does.
+    text: String,
+    finished: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
@@ -26,23 +53,103 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 }
 
 async fn go(args: &Args, context: &Context) -> Result<u8> {
-    let Target { plan, directory, mut session, .. } = target::open(&args.target, context).await?;
-    let refused = |error| Error::new(Kind::Connection, "the ledger cannot be read").because(error);
-    let ledger = Ledger::find(&mut session).await?;
-    let mut status = run::Status { plan: &plan, record: None, steps: Vec::new(), judgements: Vec::new() };
+    let began = Instant::now();
+    let mut paces = Paces::default();
+    let mut shown = look(args, context, &mut paces, began).await?;
+    print(args, context, &shown.output, true)?;
+    let mut told = String::new();
+    while args.watch && !shown.finished {
+        tokio::time::sleep(Duration::from_secs(args.interval)).await;
+        match look(args, context, &mut paces, began).await {
+            Ok(seen) => {
+                if seen.text != shown.text {
+                    print(args, context, &seen.output, false)?;
+                }
+                shown = seen;
+                told.clear();
+            }
+            // A server that restarts comes back.
+            Err(error) if error.kind == Kind::Connection => {
+                let sentence = format!("{error}; looking again\n");
+                if told != sentence {
+                    context.say(&sentence);
+                    told = sentence;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(exit_code::CLEAN)
+}
+
+/// On a terminal in place of what was there, elsewhere below it.
+fn print(args: &Args, context: &Context, text: &str, first: bool) -> Result<()> {
+    let before = match (args.watch, args.format) {
+        (true, _) if std::io::stdout().is_terminal() => "\u{1b}[H\u{1b}[2J",
+        (true, Format::Text) if !first => "\n",
+        _ => "",
+    };
+    context.print(&format!("{before}{text}"))
+}
+
+/// Over a new connection each time: MySQL's gate cannot tell a standing one from an application's.
+async fn look(args: &Args, context: &Context, paces: &mut Paces, began: Instant) -> Result<Look> {
+    match &args.change {
+        Some(change) => {
+            let mut target = target::at(change, &args.database, context).await?;
+            of_change(args, &mut target, paces, began).await
+        }
+        None => of_all(args, context).await,
+    }
+}
+
+async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: Instant) -> Result<Look> {
+    let Target { plan, directory, session, .. } = target;
+    let ledger = Ledger::find(session).await?;
+    let mut status =
+        run::Status { plan, record: None, steps: Vec::new(), judgements: Vec::new(), runner: None, now: String::new() };
     if let Some(ledger) = &ledger {
-        status.record = ledger.plan(&mut session, &plan.name).await.map_err(refused)?;
-        status.steps = ledger.steps(&mut session, &plan.name).await.map_err(refused)?;
-        let evidence = run::evidence(&mut session, ledger, &plan, &directory).await.map_err(refused)?;
+        status.record = ledger.plan(session, &plan.name).await.map_err(refused)?;
+        status.steps = ledger.steps(session, &plan.name).await.map_err(refused)?;
+        status.runner = ledger.runner(session).await.map_err(refused)?;
+        status.now = ledger.now(session).await.map_err(refused)?;
+        let evidence = run::evidence(session, ledger, plan, directory).await.map_err(refused)?;
         for phase in Phase::ALL {
-            let gates = gate::gates_of(&plan, phase);
+            let gates = gate::gates_of(plan, phase);
             let judged: Vec<Judgement> = gates.iter().map(|gate| gate::judge(gate, &evidence)).collect();
             status.judgements.push((phase, judged));
         }
     }
-    context.print(&match args.format {
-        super::Format::Text => report::status::text(&status),
-        super::Format::Json => report::status::json(&status),
-    })?;
-    Ok(exit_code::CLEAN)
+    paces.see(&status, began.elapsed());
+    let text = report::status::text(&status, paces);
+    Ok(Look {
+        finished: status.record.as_ref().is_some_and(|record| record.finished_at.is_some()),
+        output: match args.format {
+            Format::Text => text.clone(),
+            Format::Json => report::status::json(&status),
+        },
+        text,
+    })
+}
+
+async fn of_all(args: &Args, context: &Context) -> Result<Look> {
+    let mut session = target::connect(&args.database, context).await?;
+    let (mut runner, mut plans) = (None, Vec::new());
+    if let Some(ledger) = Ledger::find(&mut session).await? {
+        runner = ledger.runner(&mut session).await.map_err(refused)?;
+        plans = ledger.plans(&mut session).await.map_err(refused)?;
+    }
+    let text = report::overview::text(runner.as_ref(), &plans);
+    Ok(Look {
+        finished: !plans.is_empty() && plans.iter().all(|plan| plan.finished_at.is_some()),
+        output: match args.format {
+            Format::Text => text.clone(),
+            Format::Json => report::overview::json(runner.as_ref(), &plans),
+        },
+        text,
+    })
+}
+
+fn refused(error: crate::database::DatabaseError) -> Error {
+    Error::new(Kind::Connection, "the ledger cannot be read").because(error)
 }

@@ -1,10 +1,11 @@
 //! What `run`, `status` and `approve` have in common: a change directory and the database that it is for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Context;
+use super::interrupt::Statement;
 use crate::database::{self, Connection};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::plan::{Plan, directory};
 use crate::settings::{self, Settings};
 
@@ -16,6 +17,14 @@ pub struct Args {
     #[arg(value_name = "CHANGE")]
     change: PathBuf,
 
+    #[command(flatten)]
+    database: Database,
+}
+
+/// A database.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Database {
     /// The database, or env:NAME to read the URL from a variable (default: the settings' database-url)
     #[arg(long, value_name = "URL", env = "LOCKKEEPER_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -29,17 +38,40 @@ pub(super) struct Target {
     pub(super) session: Connection,
 }
 
-/// Reads the change first, so that a typo is told before a server is asked.
+impl Target {
+    /// What a second ctrl-c ends on the server; `None` for SQLite, which works in our own process.
+    pub(super) async fn statement(&mut self) -> Result<Option<Statement>> {
+        let id = database::id(&mut self.session).await;
+        let id = id.map_err(|error| Error::new(Kind::Connection, "the session has no number").because(error))?;
+        Ok(id.map(|id| Statement { url: self.url.clone(), id }))
+    }
+}
+
+/// As `at`, of the arguments that most commands have.
 pub(super) async fn open(args: &Args, context: &Context) -> Result<Target> {
+    at(&args.change, &args.database, context).await
+}
+
+/// Reads the change first, so that a typo is told before a server is asked.
+pub(super) async fn at(change: &Path, database: &Database, context: &Context) -> Result<Target> {
+    let url = url(database, context)?;
+    let plan = directory::read(change, Some(database::dialect(&url)?))?;
+    let session = database::connect(&url, "lockkeeper").await?;
+    Ok(Target { plan, directory: change.to_path_buf(), url, session })
+}
+
+/// The database without a change.
+pub(super) async fn connect(database: &Database, context: &Context) -> Result<Connection> {
+    database::connect(&url(database, context)?, "lockkeeper").await
+}
+
+fn url(database: &Database, context: &Context) -> Result<String> {
     let settings = Settings::load(context.config.as_deref())?;
-    let url = match &args.database_url {
+    let url = match &database.database_url {
         Some(url) => Some(settings::resolve_url(url)?),
         None => settings.database_url()?,
     };
-    let url = url.ok_or_else(|| {
+    url.ok_or_else(|| {
         Error::input("no database to work on").hint("pass --database-url, or set database-url in lockkeeper.toml")
-    })?;
-    let plan = directory::read(&args.change, Some(database::dialect(&url)?))?;
-    let session = database::connect(&url, "lockkeeper").await?;
-    Ok(Target { plan, directory: args.change.clone(), url, session })
+    })
 }

@@ -113,6 +113,16 @@ fn how_far(rows_done: u64, rows_total: Option<u64>, pace: &Pace) -> String {
     text
 }
 
+/// What is at hand after this event, for somebody who asks to stop; the outer `None`: as before.
+pub fn at_hand(event: &Event) -> Option<Option<String>> {
+    match event {
+        Event::StepStarted { step, sql, .. } => Some(Some(format!("{step} ({})", one_line(sql)))),
+        Event::Batch { step, .. } => Some(Some(format!("the batch at hand of {step}"))),
+        Event::StepDone { .. } | Event::Retry { .. } | Event::Waiting { .. } => Some(None),
+        _ => None,
+    }
+}
+
 /// An event in words; several lines where several gates were looked at.
 pub fn lines(event: &Event) -> Vec<String> {
     match event {

@@ -1,12 +1,33 @@
 //! How far a phased change got, as a table or as JSON.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
+use serde_json::json;
+use time::PrimitiveDateTime;
+use time::macros::format_description;
+
+use super::overview::{runner_json, runner_line};
+use super::pace::{Pace, roughly};
+use super::progress::percent;
 use crate::plan::{Action, Phase, Step};
 use crate::run::{State, Status, StepRecord};
 
+/// How fast the backfills went between looks at the ledger.
+#[derive(Debug, Default)]
+pub struct Paces(BTreeMap<String, Pace>);
+
+impl Paces {
+    /// A look, `at` so long after the first one.
+    pub fn see(&mut self, status: &Status<'_>, at: Duration) {
+        for record in &status.steps {
+            self.0.entry(record.id.clone()).or_default().see(at, record.rows_done);
+        }
+    }
+}
+
 /// The table that a DBA reads.
-pub fn text(status: &Status<'_>) -> String {
+pub fn text(status: &Status<'_>, paces: &Paces) -> String {
     let plan = status.plan;
     let mut text = format!("{} ({}), digest {}\n", plan.name, plan.dialect, &plan.digest[..12]);
     text += &match &status.record {
@@ -17,6 +38,9 @@ pub fn text(status: &Status<'_>) -> String {
             format!("begun {} UTC, {end}{changed}\n", record.started_at.as_deref().unwrap_or("?"))
         }
     };
+    if status.record.as_ref().is_some_and(|record| record.finished_at.is_none()) {
+        text += &format!("{}\n", runner_line(status.runner.as_ref()));
+    }
     for phase in Phase::ALL {
         let steps: Vec<(&Step, Option<&StepRecord>)> = of_phase(status, phase).collect();
         if steps.is_empty() {
@@ -28,7 +52,13 @@ pub fn text(status: &Status<'_>) -> String {
             text += &format!("  gate {}: {}, {}\n", judgement.gate, judgement.verdict.name(), judgement.because);
         }
         for (step, record) in steps {
-            text += &format!("  {:<12} {:<8}{}  {}\n", step.id, state(record), rows(step, record), one_line(&step.sql));
+            text += &format!(
+                "  {:<12} {:<8}{}  {}\n",
+                step.id,
+                state(record),
+                rows(status, step, record, paces),
+                one_line(&step.sql)
+            );
             if let Some(problem) = record.and_then(|record| record.problem.as_ref()) {
                 text += &format!("  {:<12} last problem: {problem}\n", "");
             }
@@ -53,6 +83,7 @@ pub fn json(status: &Status<'_>) -> String {
                     "state": state(record),
                     "rows_done": record.filter(|_| is_backfill(step)).map(|record| record.rows_done),
                     "rows_total": record.filter(|_| is_backfill(step)).and_then(|record| record.rows_total),
+                    "average_per_second": record.filter(|_| is_backfill(step)).and_then(|record| average(status, record)),
                     "problem": record.and_then(|record| record.problem.clone()),
                     "started_at": record.and_then(|record| record.started_at.clone()),
                     "finished_at": record.and_then(|record| record.finished_at.clone()),
@@ -70,6 +101,8 @@ pub fn json(status: &Status<'_>) -> String {
         "begun_digest": record.map(|record| record.digest.clone()),
         "started_at": record.and_then(|record| record.started_at.clone()),
         "finished_at": record.and_then(|record| record.finished_at.clone()),
+        "read_at": status.now,
+        "runner": runner_json(status.runner.as_ref()),
         "phases": phases,
     });
     format!("{object}\n")
@@ -88,13 +121,33 @@ fn is_backfill(step: &Step) -> bool {
     matches!(step.action, Action::Backfill(_))
 }
 
-fn rows(step: &Step, record: Option<&StepRecord>) -> String {
+fn rows(status: &Status<'_>, step: &Step, record: Option<&StepRecord>, paces: &Paces) -> String {
     let Some(record) = record.filter(|_| is_backfill(step)) else { return String::new() };
     match (record.state, record.rows_total) {
         (State::Pending, _) => String::new(),
         (State::Done, _) => format!(" {} rows", record.rows_done),
-        (State::Running, total) => format!(" {}", rows_of(record.rows_done, total)),
+        (State::Running, total) => {
+            let percent = percent(record.rows_done, total).map_or(String::new(), |percent| format!(" ({percent} %)"));
+            let pace = paces.0.get(&record.id);
+            let speed = match (pace.and_then(Pace::per_second), average(status, record)) {
+                (Some(pace), _) => format!(", {pace:.0} a second"),
+                (None, Some(average)) => format!(", {average} a second on average"),
+                (None, None) => String::new(),
+            };
+            let left = pace.and_then(|pace| pace.left(total));
+            let left = left.map_or(String::new(), |left| format!(", about {} left", roughly(left)));
+            format!(" {}{percent}{speed}{left}", rows_of(record.rows_done, total))
+        }
     }
+}
+
+/// Rows a second since a backfill that runs began, with all its pauses; `None` where that says nothing.
+fn average(status: &Status<'_>, record: &StepRecord) -> Option<u64> {
+    let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    let time = |text: &str| PrimitiveDateTime::parse(text, form).ok();
+    let spent = time(&status.now)? - time(record.started_at.as_ref()?)?;
+    let seconds = u64::try_from(spent.whole_seconds()).ok().filter(|seconds| *seconds >= 2)?;
+    (record.state == State::Running && record.rows_done > 0).then(|| record.rows_done / seconds)
 }
 
 /// Rows done beside the estimate of all of them, which is never shown as a number that was counted.

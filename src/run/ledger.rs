@@ -5,6 +5,7 @@
 
 mod lease;
 mod origin;
+mod overview;
 mod record;
 mod schema;
 mod words;
@@ -16,6 +17,7 @@ use crate::plan::{Phase, Plan};
 use crate::sql::Dialect;
 
 pub use lease::{HeldBy, Lease};
+pub use overview::{NextStep, Overview};
 pub use record::{PlanRecord, State, StepRecord};
 use record::{optional, record, string};
 use words::Words;

@@ -195,7 +195,7 @@ fn a_terminal_gets_a_bar_that_knows_what_it_waits_for() {
         // The bar draws at most so often.
         std::thread::sleep(Duration::from_millis(30));
         let written = terminal.clone();
-        let mut say = |line: &str| written.write_line(line.trim_end()).unwrap();
+        let mut say = |line: &str| written.write_line(line.trim()).unwrap();
         progress.event(&event, Duration::from_secs(second), &mut say);
         terminal.contents()
     };
@@ -205,7 +205,7 @@ fn a_terminal_gets_a_bar_that_knows_what_it_waits_for() {
     let shown = tell(Event::Waiting { because: "the lease: another runner holds it".into() }, 13);
     insta::assert_snapshot!(shown, @r#"
     waiting for the lease: another runner holds it
-    ████░░░░░░░░░░░░ waiting for the lease: another runner holds it
+      ████░░░░░░░░░░░░ waiting for the lease: another runner holds it
     "#);
     let shown = tell(batch(100_001, Some(100_000)), 40);
     insta::assert_snapshot!(shown, @r#"
@@ -215,6 +215,6 @@ fn a_terminal_gets_a_bar_that_knows_what_it_waits_for() {
     let shown = tell(Event::StepDone { step: "backfill.1".into(), found: false }, 41);
     insta::assert_snapshot!(shown, @r#"
     waiting for the lease: another runner holds it
-      backfill.1  done
+    backfill.1  done
     "#);
 }

@@ -1,0 +1,94 @@
+//! `status` from another terminal: one change, all changes, and again and again.
+
+use std::process::Stdio;
+
+use lockkeeper::database::Session;
+use lockkeeper::run::Ledger;
+use lockkeeper::sql::Dialect;
+use serde_json::Value as Json;
+
+use super::run::{Change, Said, expect};
+use super::servers::{self, TestDatabase};
+
+/// `status` without a change.
+fn overview(change: &Change, arguments: &[&str]) -> Said {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_lockkeeper"));
+    command.args(["--color", "never", "status"]).args(arguments);
+    command.env("LOCKKEEPER_DATABASE_URL", &change.database.url).output().unwrap().into()
+}
+
+async fn of_all_changes(database: TestDatabase, dialect: Dialect) {
+    let change = Change::rename(database, dialect, 300).await;
+    expect(&overview(&change, &[]), 0, &["no runner is at work\nno plan has begun\n"]);
+    expect(&change.say(&["run"]), 3, &[]);
+    let said = overview(&change, &[]);
+    expect(&said, 0, &["0042_orders_status  ", " steps  contract.", " pending\n"]);
+
+    let mut session = change.session().await;
+    let (step, lease) = match dialect {
+        Dialect::Postgres => ("lockkeeper.step", "lockkeeper.lease"),
+        Dialect::Mysql | Dialect::Sqlite => ("lockkeeper_step", "lockkeeper_lease"),
+    };
+    let running = "state = 'running', rows_done = 100, rows_total = 400, started_at = started_at, problem = 'it hurt'";
+    session.execute(&format!("UPDATE {step} SET {running} WHERE id = 'backfill.1'"), &[]).await.unwrap();
+    let ledger = Ledger::open(&mut session).await.unwrap();
+    let held = ledger.acquire(&mut session, "pid 7 on far away pid:[1] boot x", None).await.unwrap().unwrap();
+    let said = overview(&change, &[]);
+    expect(&said, 0, &["runner: pid 7 on far away\n", "backfill.1 running  100 of about 400 rows (25 %)\n"]);
+    expect(&said, 0, &["  last problem: it hurt\n"]);
+    let json: Json = serde_json::from_str(&overview(&change, &["--format", "json"]).out).unwrap();
+    assert_eq!(json["runner"]["holder"], "pid 7 on far away");
+    let plan = &json["plans"][0];
+    assert_eq!((&plan["plan"], &plan["next_step"]["rows_total"]), (&"0042_orders_status".into(), &400.into()));
+
+    let said = change.say(&["status"]);
+    expect(&said, 0, &["not finished\nrunner: pid 7 on far away\n", "running  100 of about 400 rows (25 %)"]);
+    let json: Json = serde_json::from_str(&change.say(&["status", "--format", "json"]).out).unwrap();
+    assert_eq!(json["runner"]["holder"], "pid 7 on far away");
+    assert_eq!(json["phases"][1]["steps"][0]["rows_total"], 400);
+    ledger.release(&mut session, &held).await.unwrap();
+    // A lease that has run out is nobody's, whatever name it bears.
+    session.execute(&format!("UPDATE {lease} SET holder = 'pid 8 on Mars'"), &[]).await.unwrap();
+    expect(&change.say(&["status"]), 0, &["no runner is at work"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_all_changes_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    of_all_changes(database, Dialect::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_all_changes_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    of_all_changes(database, Dialect::Mysql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_all_changes_on_sqlite() {
+    of_all_changes(servers::sqlite(), Dialect::Sqlite).await;
+}
+
+/// Somebody who looks on sees each change of state once, and the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn watched_to_its_end() {
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 100).await;
+    let watch = |format: &'static str| {
+        let mut command = change.command(&["status", "--watch", "--interval", "1", "--format", format]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let (text, json) = (watch("text"), watch("json"));
+    expect(&change.say(&["run"]), 3, &[]);
+    // Nothing changes meanwhile, and nothing is said of it.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    change.approve();
+    expect(&change.say(&["run"]), 0, &["finished"]);
+    let (text, json) = (Said::from(text.wait_with_output().unwrap()), Said::from(json.wait_with_output().unwrap()));
+    expect(&text, 0, &["finished 2"]);
+    assert!(!text.out.contains('\u{1b}'), "no terminal: {}", text.out);
+    let looks: Vec<&str> = text.out.split("\n\n0042_orders_status (").collect();
+    assert!(looks.len() <= 6 && looks.windows(2).all(|two| two[0] != two[1]), "{} looks: {}", looks.len(), text.out);
+    assert_eq!(json.code, 0);
+    let last: Json = serde_json::from_str(json.out.lines().last().unwrap()).unwrap();
+    assert!(last["finished_at"].is_string(), "{last}");
+}
