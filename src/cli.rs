@@ -9,8 +9,10 @@ mod interrupt;
 pub mod lint;
 pub mod listeners;
 mod metrics_server;
+pub mod pause;
 pub mod plan;
 pub mod reap;
+pub mod resume;
 pub mod rules;
 pub mod run;
 pub mod status;
@@ -51,6 +53,8 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Approve(approve::Args),
+    Pause(pause::Args),
+    Resume(resume::Args),
     Demo(demo::Args),
     #[command(name = REAP_COMMAND, hide = true)]
     Reap(reap::Args),
@@ -140,6 +144,8 @@ fn run(command: Command, context: &Context) -> Result<u8> {
         Command::Run(args) => run::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Approve(args) => approve::run(&args, context),
+        Command::Pause(args) => pause::run(&args, context),
+        Command::Resume(args) => resume::run(&args, context),
         Command::Demo(args) => demo::run(&args, context),
         Command::Reap(args) => reap::run(&args, context),
     }
@@ -193,7 +199,10 @@ fn exit_code_table() -> String {
             exit_code::NOT_JUDGED,
             "not judged, or not all of it: usage, settings, unreadable file or directory, no connection",
         ),
-        (exit_code::WAITING, "waiting at a gate or for another runner; run the same command again"),
+        (
+            exit_code::WAITING,
+            "waiting at a gate, for another runner, or for a pause or time window to end; run the same command again",
+        ),
         (exit_code::STEP_FAILED, "a step failed; the ledger says which"),
         (exit_code::INTERRUPTED, "interrupted; run the same command again"),
     ];

@@ -98,7 +98,7 @@ impl std::error::Error for DatabaseError {}
 
 impl DatabaseError {
     /// A refusal of our own: a value or a question that this database has no answer for.
-    fn refused(message: impl Into<String>) -> Self {
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self { kind: DatabaseErrorKind::Statement, code: None, message: message.into(), position: None }
     }
 

@@ -12,5 +12,5 @@ pub mod settings;
 pub mod step;
 
 pub use backfill::{Backfill, Rows};
-pub use settings::{Consumer, Kubernetes, Settings, Strategy};
+pub use settings::{Consumer, Kubernetes, Limit, Settings, Strategy, Throttle};
 pub use step::{Action, Expectation, Phase, Plan, PlanFile, Probe, Step, Verify};

@@ -12,8 +12,9 @@ pub mod ledger;
 mod proof;
 mod range;
 mod statement;
+pub mod throttle;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::database::{self, DatabaseError, DatabaseErrorKind, Session};
@@ -24,7 +25,9 @@ use crate::plan::{Action, Phase, Plan, Step};
 pub use event::Event;
 use gates::Gates;
 pub use gates::evidence;
-pub use ledger::{HeldBy, Lease, Ledger, NextStep, Overview, PlanRecord, State, StepRecord};
+pub use ledger::{HeldBy, Lease, Ledger, NextStep, Overview, Pause, PlanRecord, State, StepRecord, Throttled};
+use throttle::Ahead;
+pub use throttle::Pace;
 
 /// How a plan is to be carried out.
 pub struct Request<'a> {
@@ -35,6 +38,8 @@ pub struct Request<'a> {
     pub phase: Option<Phase>,
     /// At a closed gate: look again after this time, or give up at once.
     pub wait: Option<Duration>,
+    /// Who looks at the load and how fast to go; `None` where nothing but the run's own locks counts.
+    pub pace: Option<Pace>,
     /// The user asked to stop: the batch at hand is finished, nothing new begins.
     pub stop: &'a (dyn Fn() -> bool + Sync),
 }
@@ -46,6 +51,8 @@ pub enum Outcome {
     Finished,
     /// A gate is closed; the judgements say why.
     Waiting(Vec<Judgement>),
+    /// Paused by a person, or outside the time windows, as the sentence says.
+    Held(String),
     /// The user interrupted; the same command goes on.
     Interrupted,
 }
@@ -61,6 +68,10 @@ pub struct Status<'a> {
     pub runner: Option<HeldBy>,
     /// The server's clock when all this was read.
     pub now: String,
+    /// A person's word that holds it.
+    pub pause: Option<Pause>,
+    /// What its runners wait for in a backfill.
+    pub throttles: Vec<Throttled>,
 }
 
 /// What stops a step. Lock time-outs are tried again before they get this far.
@@ -114,6 +125,8 @@ pub(crate) struct Context<'a> {
     plan: &'a Plan,
     ledger: &'a Ledger,
     lease: &'a Lease,
+    directory: &'a Path,
+    pace: Option<&'a Pace>,
     stop: &'a (dyn Fn() -> bool + Sync),
 }
 
@@ -130,7 +143,8 @@ pub async fn carry_out<S: Session>(
 ) -> Result<Outcome> {
     let plan = request.plan;
     check(plan)?;
-    let context = Context { plan, ledger, lease, stop: request.stop };
+    let context =
+        Context { plan, ledger, lease, directory: &request.directory, pace: request.pace.as_ref(), stop: request.stop };
     open(session, &context, on_event).await?;
     let in_words = |error: DatabaseError| Trouble::from(error).into_error(&plan.name);
     let mut started = None;
@@ -146,6 +160,13 @@ pub async fn carry_out<S: Session>(
         }
         if (request.stop)() {
             return Ok(Outcome::Interrupted);
+        }
+        let patient = request.wait.is_some() || started.is_some();
+        match throttle::before_step(session, &context, patient, on_event).await {
+            Ok(Ahead::Free) => {}
+            Ok(Ahead::Held(because)) => return Ok(Outcome::Held(because)),
+            Ok(Ahead::Interrupted) => return Ok(Outcome::Interrupted),
+            Err(trouble) => return Err(trouble.into_error(&plan.name)),
         }
         if started != Some(step.phase) {
             started = Some(step.phase);
@@ -261,7 +282,7 @@ fn check(plan: &Plan) -> Result<()> {
         ))
         .hint("write it as statements that create or drop one named thing each, or run it by hand outside the plan"));
     }
-    Ok(())
+    throttle::check(plan)
 }
 
 /// Makes the ledger know the plan, and refuses one whose files changed after it had begun.

@@ -37,12 +37,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 }
 
 async fn go(args: &Args, context: &Context) -> Result<u8> {
-    let by = match &args.by {
-        Some(by) => by.clone(),
-        None => std::env::var("USER").ok().filter(|user| !user.trim().is_empty()).ok_or_else(|| {
-            Error::input("nobody is named who approves: USER is not set").hint("pass --by with a person's name")
-        })?,
-    };
+    let by = target::who(args.by.as_ref(), "approves")?;
     let Target { plan, directory, mut session, .. } = target::open(&args.target, context).await?;
     let gates = gate::gates_of(&plan, Phase::Contract);
     let Some(gate) = gates.iter().find(|gate| gate.name == args.gate) else {

@@ -10,7 +10,7 @@ use crate::database;
 use crate::error::{Error, Kind, Result, exit_code};
 use crate::gate::{Judgement, Verdict};
 use crate::plan::Phase;
-use crate::run::{self, Event, HeldBy, Lease, Ledger, Outcome, Request};
+use crate::run::{self, Event, HeldBy, Lease, Ledger, Outcome, Pace, Request};
 
 /// Run a phased change through its phases and gates, or go on after a crash
 ///
@@ -32,6 +32,10 @@ pub struct Args {
     /// Seconds between two looks at what --wait waits for
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     interval: u64,
+
+    /// The most rows a second that a backfill writes; instead of change.toml's `throttle.max-rate`
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
+    max_rate: Option<u64>,
 
     #[command(flatten)]
     listeners: listeners::Args,
@@ -81,6 +85,7 @@ async fn carry_out(
             PhaseWord::Contract => Phase::Contract,
         }),
         wait,
+        pace: Some(Pace { url: url.clone(), max_rate: args.max_rate }),
         stop: &asked_to_stop,
     };
     let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |event| listeners.tell(&event)).await;
@@ -102,6 +107,11 @@ async fn carry_out(
             for judgement in &judgements {
                 context.say(&what_opens(judgement));
             }
+            exit_code::WAITING
+        }
+        Outcome::Held(because) => {
+            context.say(&format!("held: {because}\n"));
+            context.say("hint: run the same command again later, or with --wait; `lockkeeper resume` ends a pause\n");
             exit_code::WAITING
         }
         Outcome::Interrupted => exit_code::INTERRUPTED,

@@ -106,12 +106,22 @@ async fn look(args: &Args, context: &Context, paces: &mut Paces, began: Instant)
 async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: Instant) -> Result<Look> {
     let Target { plan, directory, session, .. } = target;
     let ledger = Ledger::find(session).await?;
-    let mut status =
-        run::Status { plan, record: None, steps: Vec::new(), judgements: Vec::new(), runner: None, now: String::new() };
+    let mut status = run::Status {
+        plan,
+        record: None,
+        steps: Vec::new(),
+        judgements: Vec::new(),
+        pause: None,
+        throttles: Vec::new(),
+        runner: None,
+        now: String::new(),
+    };
     if let Some(ledger) = &ledger {
         status.record = ledger.plan(session, &plan.name).await.map_err(refused)?;
         status.steps = ledger.steps(session, &plan.name).await.map_err(refused)?;
         status.runner = ledger.runner(session).await.map_err(refused)?;
+        status.pause = ledger.paused(session, &plan.name).await.map_err(refused)?;
+        status.throttles = ledger.throttles(session, &plan.name).await.map_err(refused)?;
         status.now = ledger.now(session).await.map_err(refused)?;
         let evidence = run::evidence(session, ledger, plan, directory).await.map_err(refused)?;
         for phase in Phase::ALL {

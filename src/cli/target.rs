@@ -1,4 +1,4 @@
-//! What `run`, `status` and `approve` have in common: a change directory and the database that it is for.
+//! What `run`, `status`, `approve` and the like have in common: a change directory and the database that it is for.
 
 use std::path::{Path, PathBuf};
 
@@ -45,6 +45,13 @@ impl Target {
         let id = id.map_err(|error| Error::new(Kind::Connection, "the session has no number").because(error))?;
         Ok(id.map(|id| Statement { url: self.url.clone(), id }))
     }
+}
+
+/// Whose word it is that the ledger keeps: the option's, else that of the variable USER.
+pub(super) fn who(by: Option<&String>, does: &str) -> Result<String> {
+    by.cloned().or_else(|| std::env::var("USER").ok().filter(|user| !user.trim().is_empty())).ok_or_else(|| {
+        Error::input(format!("nobody is named who {does}: USER is not set")).hint("pass --by with a person's name")
+    })
 }
 
 /// As `at`, of the arguments that most commands have.

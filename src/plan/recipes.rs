@@ -41,7 +41,7 @@ pub struct Unsafe<'a> {
 }
 
 /// A phased change that is not written yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rewritten {
     pub draft: Draft,
     /// What the reader should know besides, one sentence each.

@@ -1,6 +1,11 @@
 //! `change.toml`: what a team says about a phased change. Every key is optional.
 
+pub mod throttle;
+pub mod window;
+
 use std::time::Duration;
+
+pub use throttle::{Limit, Throttle};
 
 use crate::error::{Error, Result, closest};
 use crate::sql::Dialect;
@@ -22,7 +27,7 @@ pub enum Strategy {
 }
 
 /// What `change.toml` says; its defaults without the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub dialect: Option<Dialect>,
     pub strategy: Strategy,
@@ -35,6 +40,7 @@ pub struct Settings {
     pub batch_rows: u64,
     /// `backfill.batch-time`: the time that a batch is steered to; 100 ms.
     pub batch_time: Duration,
+    pub throttle: Throttle,
 }
 
 /// One application that uses the database, and how its versions are told apart.
@@ -89,6 +95,7 @@ impl Default for Settings {
             consumers: Vec::new(),
             batch_rows: 5_000,
             batch_time: Duration::from_millis(100),
+            throttle: Throttle::default(),
         }
     }
 }
@@ -123,6 +130,7 @@ impl Settings {
                         .hint("write it as \"100ms\" or \"2s\"; it has to be more than nothing and at most a minute")
                 })?,
             },
+            throttle: file.throttle.read(path)?,
         };
         settings.consistent(path)?;
         Ok(settings)
@@ -243,6 +251,7 @@ mod file {
         pub(super) versions: Versions,
         pub(super) backfill: Backfill,
         pub(super) consumers: Vec<Consumer>,
+        pub(super) throttle: super::throttle::File,
     }
 
     #[derive(Deserialize, Default)]

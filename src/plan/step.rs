@@ -6,7 +6,7 @@ use crate::sql::{Dialect, Name};
 use super::{Backfill, Rows, Settings};
 
 /// A phased change, ready to be printed or carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The directory's own name: the plan's key in the ledger.
     pub name: String,

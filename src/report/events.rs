@@ -53,6 +53,12 @@ fn parts(event: &Event) -> (&'static str, Value) {
         }
         Event::Waiting { because } => ("waiting", json!({ "because": because })),
         Event::LeaseInDoubt { because } => ("lease_in_doubt", json!({ "because": because })),
+        Event::Throttled { signal, because, unreadable } => {
+            ("throttled", json!({ "signal": signal, "because": because, "unreadable": unreadable }))
+        }
+        Event::Slowed { because } => ("slowed", json!({ "because": because })),
+        Event::NotWatched { because } => ("not_watched", json!({ "because": because })),
+        Event::WentOn { milliseconds } => ("went_on", json!({ "milliseconds": whole(*milliseconds) })),
         Event::SettingsChanged => ("settings_changed", json!({})),
         Event::Finished { plan: _ } => ("finished", json!({})),
         Event::Stopping { at_once, because } => ("stopping", json!({ "at_once": at_once, "because": because })),

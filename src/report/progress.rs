@@ -77,7 +77,7 @@ impl Progress {
         let mut tell = || lines(event).iter().for_each(|line| say(&format!("{line}\n")));
         match &self.bar {
             // Above the bar, which stands still for this reason until the next batch.
-            Some(bar) if matches!(event, Event::Retry { .. } | Event::Waiting { .. } | Event::LeaseInDoubt { .. }) => {
+            Some(bar) if stands_still(event) => {
                 bar.set_message(lines(event).concat().trim().to_string());
                 bar.suspend(tell);
             }
@@ -118,9 +118,22 @@ pub fn at_hand(event: &Event) -> Option<Option<String>> {
     match event {
         Event::StepStarted { step, sql, .. } => Some(Some(format!("{step} ({})", one_line(sql)))),
         Event::Batch { step, .. } => Some(Some(format!("the batch at hand of {step}"))),
-        Event::StepDone { .. } | Event::Retry { .. } | Event::Waiting { .. } => Some(None),
+        Event::StepDone { .. } | Event::Retry { .. } | Event::Waiting { .. } | Event::Throttled { .. } => Some(None),
         _ => None,
     }
+}
+
+/// After such an event the bar stays where it is for a while.
+fn stands_still(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Retry { .. }
+            | Event::Waiting { .. }
+            | Event::LeaseInDoubt { .. }
+            | Event::Throttled { .. }
+            | Event::Slowed { .. }
+            | Event::WentOn { .. }
+    )
 }
 
 /// An event in words; several lines where several gates were looked at.
@@ -158,6 +171,10 @@ pub fn lines(event: &Event) -> Vec<String> {
             .collect(),
         Event::LeaseInDoubt { because } => vec![format!("  the lease could not be renewed: {because}")],
         Event::Waiting { because } => vec![format!("  waiting for {because}")],
+        Event::Throttled { because, .. } => vec![format!("  {} {because}", "held:".yellow())],
+        Event::Slowed { because } => vec![format!("  slower: {because}")],
+        Event::NotWatched { because } => vec![format!("  not watched: {because}")],
+        Event::WentOn { milliseconds } => vec![format!("  going on after {} s", milliseconds.div_ceil(1000))],
         Event::SettingsChanged => {
             vec!["change.toml changed since the last run: earlier approvals no longer count".to_string()]
         }

@@ -11,7 +11,7 @@ use super::overview::{runner_json, runner_line};
 use super::pace::{Pace, roughly};
 use super::progress::percent;
 use crate::plan::{Action, Phase, Step};
-use crate::run::{State, Status, StepRecord};
+use crate::run::{Pause, State, Status, StepRecord, Throttled};
 
 /// How fast the backfills went between looks at the ledger.
 #[derive(Debug, Default)]
@@ -40,6 +40,12 @@ pub fn text(status: &Status<'_>, paces: &Paces) -> String {
     };
     if status.record.as_ref().is_some_and(|record| record.finished_at.is_none()) {
         text += &format!("{}\n", runner_line(status.runner.as_ref()));
+    }
+    if let Some(Pause { by, reason, at }) = &status.pause {
+        text += &format!("paused {at} UTC by {by}: {reason}\n");
+    }
+    for Throttled { because, since } in &status.throttles {
+        text += &format!("held since {since} UTC: {because}\n");
     }
     for phase in Phase::ALL {
         let steps: Vec<(&Step, Option<&StepRecord>)> = of_phase(status, phase).collect();
@@ -103,6 +109,8 @@ pub fn json(status: &Status<'_>) -> String {
         "finished_at": record.and_then(|record| record.finished_at.clone()),
         "read_at": status.now,
         "runner": runner_json(status.runner.as_ref()),
+        "pause": status.pause.as_ref().map(|pause| json!({ "by": pause.by, "reason": pause.reason, "at": pause.at })),
+        "held": status.throttles.iter().map(|held| json!({ "because": held.because, "since": held.since })).collect::<Vec<_>>(),
         "phases": phases,
     });
     format!("{object}\n")

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::ledger::{State, StepRecord};
 use super::range::Ranges;
+use super::throttle::Watch;
 use super::{Context, Done, Event, Trouble, begin, finish, statement};
 use crate::database::{self, DatabaseError, Session};
 use crate::plan::{Backfill, Step};
@@ -43,15 +44,17 @@ pub(super) async fn fill<S: Session>(
         }
     };
     strictly(session, true).await?;
+    let watch = Watch::begin(session, context, &backfill.rows.table, on_event).await?;
+    let mut last_batch = (0, Duration::ZERO);
     let mut work = Work {
         ranges,
         backfill,
         last: record.last_key.clone(),
         rows_done: record.rows_done,
-        rows: context.plan.settings.batch_rows,
+        rows: context.plan.settings.batch_rows.min(watch.rows_at_once()),
     };
     while !final_key.is_empty() && work.last.as_deref() != Some(final_key.as_str()) {
-        if (context.stop)() {
+        if !watch.pass(last_batch.0, last_batch.1, context.stop, on_event).await {
             return Ok(Done::Interrupted);
         }
         let begun = Instant::now();
@@ -66,12 +69,14 @@ pub(super) async fn fill<S: Session>(
             rows,
             milliseconds: took.as_millis(),
         });
-        work.rows = next_size(work.rows, took, context.plan.settings.batch_time);
+        last_batch = (rows, took);
+        work.rows = next_size(work.rows, took, context.plan.settings.batch_time).min(watch.rows_at_once());
         if session.dialect() == Dialect::Sqlite {
             // One writer at a time: a moment in which the application's turn comes.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
+    watch.end(session).await?;
     strictly(session, false).await?;
     begin(session).await?;
     let written = async {

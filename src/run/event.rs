@@ -64,6 +64,25 @@ pub enum Event {
     LeaseInDoubt {
         because: String,
     },
+    /// A backfill, or the next step, is held by this signal; said again every minute while it lasts.
+    /// `unreadable`: because nobody could read it.
+    Throttled {
+        signal: String,
+        because: String,
+        unreadable: bool,
+    },
+    /// A backfill works for a part of the time only, because a signal is near its limit.
+    Slowed {
+        because: String,
+    },
+    /// A load that nobody looks at, because nobody said where.
+    NotWatched {
+        because: String,
+    },
+    /// Nothing holds any more.
+    WentOn {
+        milliseconds: u128,
+    },
     /// change.toml is not what it was when the plan started: approvals given for it are void.
     SettingsChanged,
     Finished {

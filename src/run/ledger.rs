@@ -6,6 +6,7 @@
 mod lease;
 mod origin;
 mod overview;
+mod pause;
 mod record;
 mod schema;
 mod words;
@@ -18,6 +19,7 @@ use crate::sql::Dialect;
 
 pub use lease::{HeldBy, Lease};
 pub use overview::{NextStep, Overview};
+pub use pause::{Pause, Throttled};
 pub use record::{PlanRecord, State, StepRecord};
 use record::{optional, record, string};
 use words::Words;
@@ -27,6 +29,8 @@ pub(crate) use words::parameters;
 #[derive(Debug, Clone)]
 pub struct Ledger {
     words: Words,
+    /// What was only read may be older than this program.
+    version: i64,
 }
 
 impl Ledger {
@@ -38,7 +42,7 @@ impl Ledger {
         let words = Words::new(session.dialect());
         schema::check_writable(session).await?;
         schema::upgrade(session, &words).await?;
-        Ok(Self { words })
+        Ok(Self { words, version: schema::newest() })
     }
 
     /// The ledger if there is one; reads only.
@@ -47,7 +51,8 @@ impl Ledger {
     /// A newer program's ledger, or what the database refused.
     pub async fn find<S: Session>(session: &mut S) -> Result<Option<Self>> {
         let words = Words::new(session.dialect());
-        Ok(schema::find(session, &words).await?.then_some(Self { words }))
+        let version = schema::known(session, &words).await?;
+        Ok((version > 0).then_some(Self { words, version }))
     }
 
     /// Whose SQL the ledger speaks.

@@ -362,7 +362,8 @@ fn the_help_shows_the_exit_codes() {
         0  clean, or finished
         1  findings at or above --fail-on, or a phase refused by a failed gate
         2  not judged, or not all of it: usage, settings, unreadable file or directory, no connection
-        3  waiting at a gate or for another runner; run the same command again
+        3  waiting at a gate, for another runner, or for a pause or time window to end; run the same
+        command again
         4  a step failed; the ledger says which
       130  interrupted; run the same command again
     ----- stderr -----

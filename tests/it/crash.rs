@@ -79,7 +79,7 @@ async fn run_once(session: &mut Flaky<'_>, plan: &Plan, path: &Path) -> Result<O
     let ledger = Ledger::open(session).await?;
     let lease = ledger.acquire(session, "the crash loop", None).await;
     let lease = lease.map_err(|error| Error::new(lockkeeper::error::Kind::Step, error.to_string()))?.unwrap();
-    let request = Request { plan, directory: path.to_path_buf(), phase: None, wait: None, stop: &|| false };
+    let request = Request { plan, directory: path.to_path_buf(), phase: None, wait: None, pace: None, stop: &|| false };
     run::carry_out(session, &ledger, &lease, &request, &mut |_| {}).await
 }
 
@@ -92,7 +92,7 @@ async fn run_to_the_end(url: &str, plan: &Plan, path: &Path, fault: &Fault) {
         match run_once(&mut session, plan, path).await {
             Ok(Outcome::Finished) => break,
             Ok(Outcome::Waiting(_)) => approve(url, plan, path).await,
-            Ok(Outcome::Interrupted) => unreachable!("nobody interrupts"),
+            Ok(Outcome::Interrupted | Outcome::Held(_)) => unreachable!("nobody interrupts or pauses"),
             Err(error) => {
                 failures += 1;
                 assert!(session.connection.is_none(), "answer {} {:?}: {error}", fault.number, fault.lost);

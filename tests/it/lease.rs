@@ -94,7 +94,8 @@ async fn every_write_is_fenced(url: &str, dialect: Dialect) {
     let ledger = Ledger::open(&mut session).await.unwrap();
     let lease = ledger.acquire(&mut session, "audit", None).await.unwrap().unwrap();
     session.sent.clear();
-    let request = Request { plan: &plan, directory: path.clone(), phase: None, wait: None, stop: &|| false };
+    let request =
+        Request { plan: &plan, directory: path.clone(), phase: None, wait: None, pace: None, stop: &|| false };
     let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap();
     assert!(matches!(outcome, Outcome::Waiting(_)), "{outcome:?}");
     let evidence = run::evidence(&mut session.connection, &ledger, &plan, &path).await.unwrap();
@@ -232,7 +233,8 @@ async fn a_lost_lease_stops_the_next_write(database: TestDatabase, dialect: Dial
     second.execute(&format!("UPDATE {table} SET held_until = '2000-01-01 00:00:00'"), &[]).await.unwrap();
     let taken = ledger.acquire(&mut second, "second", None).await.unwrap().unwrap();
     assert_eq!(taken.token, lease.token + 1, "the token grows");
-    let request = Request { plan: &plan, directory: change.path.clone(), phase: None, wait: None, stop: &|| false };
+    let request =
+        Request { plan: &plan, directory: change.path.clone(), phase: None, wait: None, pace: None, stop: &|| false };
     let error = run::carry_out(&mut first, &ledger, &lease, &request, &mut |_| {}).await.unwrap_err();
     assert_eq!((error.exit_code(), error.message.ends_with("another runner has taken over")), (3, true), "{error}");
     assert!(!ledger.renew(&mut first, &lease).await.unwrap());

@@ -43,5 +43,6 @@ mod status;
 mod stdin;
 mod suppressions;
 mod temporary;
+mod throttle;
 mod tidy;
 mod unreadable;

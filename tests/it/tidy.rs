@@ -11,6 +11,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("globset", &["settings"]),
     ("indexmap", &["schema"]),
     ("indicatif", &["report/progress"]),
+    ("jiff", &["plan/settings/window", "run/throttle/signals/windows"]),
     ("miette", &["report/text", "cli"]),
     ("mimalloc", &["main"]),
     ("nix", &["database/temporary", "cli"]),
@@ -21,12 +22,20 @@ const CRATES: &[(&str, &[&str])] = &[
     ("saphyr_parser", &["history/layout/liquibase/yaml"]),
     (
         "serde_json",
-        &["history/layout/django", "history/layout/prisma", "report", "gate/evidence", "history/layout/drizzle"],
+        &[
+            "history/layout/django",
+            "history/layout/prisma",
+            "report",
+            "gate/evidence",
+            "history/layout/drizzle",
+            "run/throttle/signals/prometheus",
+        ],
     ),
     ("sqlparser", &["sql/dialect"]),
     ("sqlx", &["database"]),
     ("squawk_parser", &["sql/dialect"]),
     ("squawk_syntax", &["sql/dialect"]),
+    ("ureq", &["run/throttle/signals/prometheus"]),
 ];
 
 /// Words that say that somebody meant to come back.

@@ -18,14 +18,20 @@ use crate::sql::{Dialect, Name};
 const VERSIONS: &[(&str, &str)] = &[
     ("V1__ledger", include_str!("V1__ledger.sql")),
     ("V2__origin_and_views", include_str!("V2__origin_and_views.sql")),
+    ("V3__throttle", include_str!("V3__throttle.sql")),
 ];
+
+/// The version of this program.
+pub(super) fn newest() -> i64 {
+    i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX)
+}
 
 /// Brings the ledger to the version of this program; creates it where there is none.
 ///
 /// # Errors
 /// A ledger of a newer program, or what the database refused.
 pub(super) async fn upgrade<S: Session>(session: &mut S, words: &Words) -> Result<()> {
-    let ours = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+    let ours = newest();
     if known(session, words).await? == ours {
         return Ok(());
     }
@@ -69,17 +75,12 @@ pub(super) async fn check_writable<S: Session>(session: &mut S) -> Result<()> {
     }
 }
 
-/// Whether there is a ledger that this program can read.
+/// The ledger's version, if this program knows it; 0 where there is none.
 ///
 /// # Errors
 /// As `upgrade`.
-pub(super) async fn find<S: Session>(session: &mut S, words: &Words) -> Result<bool> {
-    Ok(known(session, words).await? > 0)
-}
-
-/// The ledger's version, if this program knows it.
-async fn known<S: Session>(session: &mut S, words: &Words) -> Result<i64> {
-    let ours = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+pub(super) async fn known<S: Session>(session: &mut S, words: &Words) -> Result<i64> {
+    let ours = newest();
     let theirs = version(session, words).await.map_err(|error| refused(&error, words.dialect))?;
     if theirs > ours {
         return Err(Error::input(format!(

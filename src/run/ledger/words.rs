@@ -53,6 +53,15 @@ impl Words {
         }
     }
 
+    /// The server's clock, half a minute back.
+    fn half_a_minute_ago(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Postgres => "clock_timestamp() - interval '30 seconds'",
+            Dialect::Mysql => "UTC_TIMESTAMP(6) - INTERVAL 30 SECOND",
+            Dialect::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', 'now', '-30 seconds')",
+        }
+    }
+
     /// A time column as text in UTC, to the second.
     pub(super) fn time_text(&self, column: &str) -> String {
         match self.dialect {
@@ -62,7 +71,7 @@ impl Words {
         }
     }
 
-    /// Fills in the words of a statement: `{prefix}`, `{now}`, `{lease_end}`, the types, `{options}` of a
+    /// Fills in the words of a statement: `{prefix}`, `{now}` and the times around it, the types, `{options}` of a
     /// table, `{view}` to create one, and `?` parameters.
     pub(super) fn fill(&self, sql: &str) -> String {
         let (key, time, text, serial) = match self.dialect {
@@ -88,6 +97,7 @@ impl Words {
             .replace("{prefix}", self.prefix())
             .replace("{now}", self.now())
             .replace("{lease_end}", self.lease_end())
+            .replace("{half_a_minute_ago}", self.half_a_minute_ago())
             .replace("{key}", key)
             .replace("{time}", time)
             .replace("{text}", text)

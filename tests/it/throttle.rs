@@ -1,0 +1,227 @@
+//! The real binary holds a backfill back for each of its signals, says why, goes on, and ends complete.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use lockkeeper::database::{Session, Value};
+use lockkeeper::sql::Dialect;
+
+use super::run::{Change, Said, expect};
+use super::servers::{self, TestDatabase};
+
+/// A run in the background, and what it says as it says it.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    said: String,
+}
+
+/// Ends a hang, and nothing else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Running {
+    pub(crate) fn start(change: &Change, arguments: &[&str]) -> Self {
+        let mut child = change.command(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines, said: String::new() }
+    }
+
+    /// Waits for a line with these words.
+    pub(crate) fn hears(&mut self, words: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {words:?} in {}", self.said));
+            self.said += &format!("{line}\n");
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    pub(crate) fn ends(mut self) -> Said {
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.said += &format!("{line}\n");
+        }
+        Said { code: self.child.wait().unwrap().code().unwrap_or(-1), out: String::new(), err: self.said }
+    }
+
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+}
+
+/// A change whose expand is done, with these settings besides.
+pub(crate) async fn ready(database: TestDatabase, dialect: Dialect, rows: u32, settings: &str) -> Change {
+    let change = Change::rename(database, dialect, rows).await;
+    change.write("change.toml", &format!("dialect = \"{dialect}\"\n[backfill]\nbatch-rows = 200\n{settings}"));
+    expect(&change.say(&["run", "--phase", "expand"]), 0, &["expand.1"]);
+    change
+}
+
+/// Rows that are not filled yet.
+pub(crate) async fn left(change: &Change) -> i64 {
+    let sql = "SELECT count(*) FROM orders WHERE new_status IS NULL";
+    match change.session().await.query(sql, &[]).await.unwrap()[0][0] {
+        Value::Int(count) => count,
+        _ => panic!("a number"),
+    }
+}
+
+const BACKFILL: &[&str] = &["run", "--phase", "backfill"];
+
+async fn paused_and_resumed(database: TestDatabase, dialect: Dialect) {
+    let change = ready(database, dialect, 3_000, "[throttle]\nmax-rate = 1000\n").await;
+    let mut run = Running::start(&change, BACKFILL);
+    run.hears("slower: kept to 1000 rows a second");
+    expect(&change.say(&["pause", "--by", "anna", "--reason", "Black Friday"]), 0, &["anna paused 0042_orders_status"]);
+    run.hears("held: paused by anna: Black Friday");
+    let halted = left(&change).await;
+    assert!((1..3_000).contains(&halted), "in the middle, not before or after: {halted}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(left(&change).await, halted, "nothing is written while it is paused");
+    expect(&change.say(&["status"]), 0, &["UTC by anna: Black Friday", "held since", "running"]);
+    expect(
+        &change.say(&["status", "--format", "json"]),
+        0,
+        &["\"pause\":{\"at\":\"", "\"held\":[{\"because\":\"paused by anna"],
+    );
+    expect(&change.say(&["resume", "--by", "ben"]), 0, &["ben resumed"]);
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
+    assert_eq!(left(&change).await, 0);
+    expect(&change.say(&["resume", "--by", "ben"]), 0, &["was not paused"]);
+    let status = change.say(&["status"]);
+    assert!(!status.out.contains("held"), "{}", status.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_and_resumed_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    paused_and_resumed(database, Dialect::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_and_resumed_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    paused_and_resumed(database, Dialect::Mysql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_and_resumed_on_sqlite() {
+    paused_and_resumed(servers::sqlite(), Dialect::Sqlite).await;
+}
+
+/// A change that has not begun is held as well, and ctrl-c ends a wait at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_a_paused_change_exits_or_waits() {
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 100).await;
+    expect(&change.say(&["pause", "--by", "anna", "--reason", "not today"]), 0, &[]);
+    let held = change.say(&["run"]);
+    expect(&held, 3, &["held: paused by anna: not today", "hint: run the same command again later, or with --wait"]);
+    assert!(change.session().await.query("SELECT new_status FROM orders", &[]).await.is_err(), "nothing was done");
+    let mut run = Running::start(&change, &["run", "--wait"]);
+    run.hears("held: paused by anna: not today");
+    run.signal(nix::sys::signal::Signal::SIGINT);
+    expect(&run.ends(), 130, &["interrupted"]);
+    let mut run = Running::start(&change, &["run", "--wait", "--phase", "expand"]);
+    run.hears("held: paused by anna");
+    expect(&change.say(&["resume", "--by", "anna"]), 0, &[]);
+    expect(&run.ends(), 0, &["going on after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_holds_the_backfill_and_ctrl_c_ends_the_wait() {
+    let change = ready(servers::sqlite(), Dialect::Sqlite, 1_000, "[throttle]\nfile = \"hold\"\n").await;
+    change.write("hold", "");
+    let mut run = Running::start(&change, BACKFILL);
+    run.hears("held: the file hold exists");
+    assert_eq!(left(&change).await, 1_000);
+    run.signal(nix::sys::signal::Signal::SIGINT);
+    expect(&run.ends(), 130, &["To go on: lockkeeper"]);
+    let mut run = Running::start(&change, BACKFILL);
+    run.hears("held: the file hold exists");
+    std::fs::remove_file(change.path.join("hold")).unwrap();
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
+    assert_eq!(left(&change).await, 0);
+}
+
+/// A query of the user's own: above its limit, between its bounds, unreadable, and down again.
+async fn a_query_holds(database: TestDatabase, dialect: Dialect) {
+    let query =
+        "[[throttle.queries]]\nname = \"queue\"\nsql = \"SELECT length FROM queue\"\nstop-above = 10\ngo-below = 5\n";
+    let change = ready(database, dialect, 1_000, query).await;
+    let mut session = change.session().await;
+    session.execute("CREATE TABLE queue (length int)", &[]).await.unwrap();
+    session.execute("INSERT INTO queue VALUES (20)", &[]).await.unwrap();
+    let mut run = Running::start(&change, BACKFILL);
+    run.hears("held: queue is 20; stops above 10, goes on at 5");
+    session.execute("UPDATE queue SET length = 7", &[]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(left(&change).await, 1_000);
+    session.execute("DELETE FROM queue", &[]).await.unwrap();
+    run.hears("held: query queue cannot be read: the query returns 0 rows, not one number");
+    session.execute("INSERT INTO queue VALUES (5)", &[]).await.unwrap();
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
+    assert_eq!(left(&change).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_holds_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    a_query_holds(database, Dialect::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_holds_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    a_query_holds(database, Dialect::Mysql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_holds_on_sqlite() {
+    a_query_holds(servers::sqlite(), Dialect::Sqlite).await;
+}
+
+/// Writers that our batches block are given room.
+async fn waits_that_we_cause_hold(database: TestDatabase, dialect: Dialect, slow: &[&str]) {
+    let change = ready(database, dialect, 400, "batch-time = \"1ms\"\n[throttle]\nlock-waits = 0\n").await;
+    let mut session = change.session().await;
+    for statement in slow {
+        session.execute(statement, &[]).await.unwrap();
+    }
+    let url = change.database.url.clone();
+    let writer = tokio::spawn(async move {
+        let mut session = lockkeeper::database::connect(&url, "order-service/v1").await.unwrap();
+        loop {
+            let id = fastrand::i64(1..=400);
+            let _ = session.execute(&format!("UPDATE orders SET customer = 'x' WHERE id = {id}"), &[]).await;
+        }
+    });
+    let run = Running::start(&change, BACKFILL);
+    let said = run.ends();
+    writer.abort();
+    expect(&said, 0, &["held: 1 sessions wait for a lock of ours; stops above 0, goes on at 0", "going on after"]);
+    assert_eq!(left(&change).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waits_that_we_cause_hold_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    let slow = [
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'begin perform pg_sleep(0.01); return new; end'",
+        "CREATE TRIGGER slow BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION slow()",
+    ];
+    waits_that_we_cause_hold(database, Dialect::Postgres, &slow).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waits_that_we_cause_hold_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    let slow = ["CREATE TRIGGER slow AFTER UPDATE ON orders FOR EACH ROW SET @slept = sleep(0.01)"];
+    waits_that_we_cause_hold(database, Dialect::Mysql, &slow).await;
+}
