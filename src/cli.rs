@@ -13,6 +13,7 @@ pub mod pause;
 pub mod plan;
 pub mod reap;
 pub mod resume;
+pub mod revert;
 pub mod rules;
 pub mod run;
 pub mod status;
@@ -55,6 +56,7 @@ enum Command {
     Approve(approve::Args),
     Pause(pause::Args),
     Resume(resume::Args),
+    Revert(revert::Args),
     Demo(demo::Args),
     #[command(name = REAP_COMMAND, hide = true)]
     Reap(reap::Args),
@@ -146,6 +148,7 @@ fn run(command: Command, context: &Context) -> Result<u8> {
         Command::Approve(args) => approve::run(&args, context),
         Command::Pause(args) => pause::run(&args, context),
         Command::Resume(args) => resume::run(&args, context),
+        Command::Revert(args) => revert::run(&args, context),
         Command::Demo(args) => demo::run(&args, context),
         Command::Reap(args) => reap::run(&args, context),
     }

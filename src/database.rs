@@ -11,6 +11,7 @@ pub mod live;
 pub mod temporary;
 
 mod address;
+mod executing;
 mod identity;
 mod rights;
 mod cancel;
@@ -25,6 +26,7 @@ use crate::sql::{Dialect, Name};
 
 pub use address::{dialect, redact};
 pub use cancel::{cancel, id};
+pub use executing::is_executing;
 pub use identity::{Identity, Present, identity, why_read_only};
 
 /// A value that goes to or comes from a database: our own tables and keys need no more.

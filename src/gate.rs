@@ -75,31 +75,46 @@ pub struct Judgement {
     pub gaps: Vec<String>,
 }
 
+/// What the names of a revert's gates begin with: a person's word for one of contract's is none for them.
+pub const REVERT: &str = "revert_";
+
 /// The gates in front of `phase`: contract's. The earlier phases only add.
 pub fn gates_of(plan: &Plan, phase: Phase) -> Vec<Gate> {
     if phase != Phase::Contract {
         return Vec::new();
     }
-    let gate = |name: String, condition| Gate { name, phase, digest: plan.digest.clone(), condition };
+    let approval = Gate { name: "approval".into(), phase, digest: plan.digest.clone(), condition: Condition::Approval };
+    std::iter::once(approval).chain(only_version(plan, phase, "", plan.settings.new_version.as_ref())).collect()
+}
+
+/// The gates in front of a revert: it drops what the new version uses, so that nothing but the old one may be left.
+pub fn gates_of_revert(plan: &Plan) -> Vec<Gate> {
+    only_version(plan, Phase::Expand, REVERT, plan.settings.old_version.as_ref())
+}
+
+/// Nothing but `want` is left.
+fn only_version(plan: &Plan, phase: Phase, prefix: &str, want: Option<&String>) -> Vec<Gate> {
+    let gate = |name: String, condition| Gate {
+        name: format!("{prefix}{name}"),
+        phase,
+        digest: plan.digest.clone(),
+        condition,
+    };
     let settings = &plan.settings;
-    let mut gates = vec![
-        gate("approval".into(), Condition::Approval),
-        gate(
-            "db_sessions".into(),
-            Condition::DbSessions {
-                want: settings.new_version.clone(),
-                consumers: settings.consumers.iter().map(|consumer| as_seen_by(plan.dialect, consumer)).collect(),
-            },
-        ),
-    ];
+    let mut gates = vec![gate(
+        "db_sessions".into(),
+        Condition::DbSessions {
+            want: want.cloned(),
+            consumers: settings.consumers.iter().map(|consumer| as_seen_by(plan.dialect, consumer)).collect(),
+        },
+    )];
     for consumer in &settings.consumers {
         if let Some(kubernetes) = &consumer.kubernetes {
             gates.push(gate(
                 format!("k8s_only_version:{}", consumer.name),
                 Condition::K8sOnlyVersion {
-                    // Settings with a workload and no new version are refused when they are read; an
-                    // empty version would match no pod.
-                    want: settings.new_version.clone().unwrap_or_default(),
+                    // An empty version matches no pod.
+                    want: want.cloned().unwrap_or_default(),
                     consumer: consumer.name.clone(),
                     kubernetes: kubernetes.clone(),
                 },

@@ -8,6 +8,7 @@ mod backfill;
 pub mod directory;
 mod probe;
 pub mod recipes;
+pub mod revert;
 pub mod settings;
 pub mod step;
 

@@ -13,6 +13,7 @@ pub mod overview;
 mod sentences;
 pub mod plan;
 pub mod progress;
+pub mod revert;
 pub mod risk;
 pub mod sarif;
 pub mod status;

@@ -11,6 +11,7 @@ mod gates;
 pub mod ledger;
 mod proof;
 mod range;
+pub mod revert;
 mod statement;
 pub mod throttle;
 
@@ -19,13 +20,15 @@ use std::time::Duration;
 
 use crate::database::{self, DatabaseError, DatabaseErrorKind, Session};
 use crate::error::{Error, Kind, Result};
-use crate::gate::{Evidence, Judgement};
+use crate::gate::{self, Evidence, Gate, Judgement};
 use crate::plan::{Action, Phase, Plan, Step};
 
 pub use event::Event;
 use gates::Gates;
 pub use gates::evidence;
-pub use ledger::{HeldBy, Lease, Ledger, NextStep, Overview, Pause, PlanRecord, State, StepRecord, Throttled};
+pub use ledger::{
+    HeldBy, Lease, Ledger, NextStep, Overview, Pause, PlanRecord, RevertRecord, State, StepRecord, Throttled,
+};
 use throttle::Ahead;
 pub use throttle::Pace;
 
@@ -63,6 +66,9 @@ pub struct Status<'a> {
     /// `None`: not begun.
     pub record: Option<PlanRecord>,
     pub steps: Vec<StepRecord>,
+    /// The last undo, and the steps of revert.sql while it is not finished.
+    pub revert: Option<RevertRecord>,
+    pub revert_steps: Vec<StepRecord>,
     pub judgements: Vec<(Phase, Vec<Judgement>)>,
     /// Who is at work in the database, on this plan or another.
     pub runner: Option<HeldBy>,
@@ -128,6 +134,15 @@ pub(crate) struct Context<'a> {
     directory: &'a Path,
     pace: Option<&'a Pace>,
     stop: &'a (dyn Fn() -> bool + Sync),
+    /// The steps are those of revert.sql.
+    reverting: bool,
+}
+
+impl Context<'_> {
+    /// The gates in front of the step at hand.
+    fn gates(&self, phase: Phase) -> Vec<Gate> {
+        if self.reverting { gate::gates_of_revert(self.plan) } else { gate::gates_of(self.plan, phase) }
+    }
 }
 
 /// Carries out what `request` asks for, from wherever the ledger says that earlier runs got to.
@@ -143,8 +158,15 @@ pub async fn carry_out<S: Session>(
 ) -> Result<Outcome> {
     let plan = request.plan;
     check(plan)?;
-    let context =
-        Context { plan, ledger, lease, directory: &request.directory, pace: request.pace.as_ref(), stop: request.stop };
+    let context = Context {
+        plan,
+        ledger,
+        lease,
+        directory: &request.directory,
+        pace: request.pace.as_ref(),
+        stop: request.stop,
+        reverting: false,
+    };
     open(session, &context, on_event).await?;
     let in_words = |error: DatabaseError| Trouble::from(error).into_error(&plan.name);
     let mut started = None;
@@ -294,13 +316,14 @@ async fn open<S: Session>(
     let plan = context.plan;
     let in_words =
         |error: DatabaseError| Trouble::from(error).into_error(&format!("opening the ledger for {}", plan.name));
+    revert::refuse_while_reverting(session, context).await?;
     let known = context.ledger.files(session, &plan.name).await.map_err(in_words)?;
     let records = context.ledger.steps(session, &plan.name).await.map_err(in_words)?;
     let begun = records.iter().any(|record| record.state != State::Pending || record.last_key.is_some());
     let steps_differ = plan.steps.len() != records.len()
         || plan.steps.iter().zip(&records).any(|(step, record)| step.id != record.id || step.digest != record.digest);
     let changed = changed_files(plan, &known);
-    if begun && changed.iter().any(|name| name != "change.toml") {
+    if begun && changed.iter().any(|name| !MAY_CHANGE.contains(&name.as_str())) {
         return Err(Error::input(format!("{}: {} changed after the plan had begun", plan.name, changed.join(", ")))
             .hint("put the files back as they were (the ledger knows their digests), or undo the change and begin a new one"));
     }
@@ -327,7 +350,7 @@ async fn open<S: Session>(
         .await;
         finish(session, written).await.map_err(|trouble| trouble.into_error(&plan.name))?;
         if begun {
-            on_event(Event::SettingsChanged);
+            on_event(Event::SettingsChanged { files: changed });
         }
     }
     let done = records.iter().filter(|record| record.state == State::Done).count();
@@ -351,6 +374,9 @@ async fn check_keys<S: Session>(session: &mut S, plan: &Plan) -> Result<()> {
     }
     Ok(())
 }
+
+/// The files of a plan that may change after it has begun: that voids its approvals.
+const MAY_CHANGE: [&str; 2] = ["change.toml", "revert.sql"];
 
 /// The files that are not what the ledger knows: other content, added, or gone.
 fn changed_files(plan: &Plan, known: &[(String, String)]) -> Vec<String> {

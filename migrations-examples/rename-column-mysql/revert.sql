@@ -2,7 +2,8 @@
 -- revert: undoes expand, before contract has begun.
 
 -- old_status holds everything that was written to new_status: nothing is lost. No version that uses new_status may
--- be running.
+-- be running. What is not there, because the change got half way, is passed over.
 DROP TRIGGER orders_new_status_sync_insert;
 DROP TRIGGER orders_new_status_sync_update;
+DROP INDEX orders_new_status_idx ON orders;
 ALTER TABLE orders DROP COLUMN new_status;

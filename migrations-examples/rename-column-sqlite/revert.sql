@@ -2,8 +2,9 @@
 -- revert: undoes expand, before contract has begun.
 
 -- old_status holds everything that was written to new_status: nothing is lost. No version that uses new_status may
--- be running.
+-- be running. What is not there, because the change got half way, is passed over.
 DROP TRIGGER orders_new_status_sync_insert;
 DROP TRIGGER orders_new_status_sync_from_new;
 DROP TRIGGER orders_new_status_sync_from_old;
+DROP INDEX orders_new_status_idx;
 ALTER TABLE orders DROP COLUMN new_status;

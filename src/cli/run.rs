@@ -10,6 +10,7 @@ use crate::database;
 use crate::error::{Error, Kind, Result, exit_code};
 use crate::gate::{Judgement, Verdict};
 use crate::plan::Phase;
+use crate::run::revert::{self, Word};
 use crate::run::{self, Event, HeldBy, Lease, Ledger, Outcome, Pace, Request};
 
 /// Run a phased change through its phases and gates, or go on after a crash
@@ -57,38 +58,53 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
     let mut target = target::open(&args.target, context).await?;
     let listeners = Listeners::open(&args.listeners, &target.plan.name, context).await?;
     let statement = target.statement().await?;
-    let work = carry_out(args, target, &interrupt, &listeners, context);
+    let phase = args.phase.map(|word| match word {
+        PhaseWord::Expand => Phase::Expand,
+        PhaseWord::Backfill => Phase::Backfill,
+        PhaseWord::Contract => Phase::Contract,
+    });
+    let wait = args.wait.then(|| Duration::from_secs(args.interval));
+    let work = carry_out(Work::Run { phase, max_rate: args.max_rate }, wait, target, &interrupt, &listeners, context);
     listeners.attend(work, &interrupt, statement).await
 }
 
-async fn carry_out(
-    args: &Args,
+/// What is done under the lease.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Work<'a> {
+    /// All phases, or only this one.
+    Run {
+        phase: Option<Phase>,
+        max_rate: Option<u64>,
+    },
+    Undo(Word<'a>),
+}
+
+/// Takes the lease, keeps it alive, and does the work.
+pub(super) async fn carry_out(
+    work: Work<'_>,
+    wait: Option<Duration>,
     target: Target,
     interrupt: &Interrupt,
     listeners: &Listeners,
     context: &Context,
 ) -> Result<u8> {
     let Target { plan, directory, url, mut session } = target;
-    let wait = args.wait.then(|| Duration::from_secs(args.interval));
     let asked_to_stop = || interrupt.asked();
     let ledger = Ledger::open(&mut session).await?;
     let Some(lease) = take_lease(&mut session, &ledger, wait, &asked_to_stop, listeners).await? else {
         return Ok(exit_code::INTERRUPTED);
     };
     let heartbeat = tokio::spawn(keep_alive(url.clone(), ledger.clone(), lease.clone(), listeners.clone()));
-    let request = Request {
-        plan: &plan,
-        directory,
-        phase: args.phase.map(|word| match word {
-            PhaseWord::Expand => Phase::Expand,
-            PhaseWord::Backfill => Phase::Backfill,
-            PhaseWord::Contract => Phase::Contract,
-        }),
-        wait,
-        pace: Some(Pace { url: url.clone(), max_rate: args.max_rate }),
-        stop: &asked_to_stop,
+    let (phase, pace) = match work {
+        Work::Run { phase, max_rate } => (phase, Some(Pace { url: url.clone(), max_rate })),
+        Work::Undo(_) => (None, None),
     };
-    let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |event| listeners.tell(&event)).await;
+    let request = Request { plan: &plan, directory, phase, wait, pace, stop: &asked_to_stop };
+    let mut tell = |event: Event| listeners.tell(&event);
+    let outcome = match work {
+        Work::Run { .. } => run::carry_out(&mut session, &ledger, &lease, &request, &mut tell).await,
+        Work::Undo(word) => revert::undo(&mut session, &ledger, &lease, &request, word, &mut tell).await,
+    };
     heartbeat.abort();
     let outcome = match outcome {
         Err(error) if error.kind == Kind::Step && is_overtaken(&url, &ledger, &lease).await => {
@@ -102,6 +118,10 @@ async fn carry_out(
     let _ = ledger.release(&mut session, &lease).await;
     Ok(match outcome? {
         Outcome::Finished => exit_code::CLEAN,
+        Outcome::Waiting(_) if matches!(work, Work::Undo(_)) => {
+            context.say("waiting until the new version is gone: run the same command again, or with --wait\n");
+            exit_code::WAITING
+        }
         Outcome::Waiting(judgements) => {
             context.say("waiting at a gate: run the same command again, or with --wait\n");
             for judgement in &judgements {

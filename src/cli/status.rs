@@ -110,15 +110,19 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
         plan,
         record: None,
         steps: Vec::new(),
-        judgements: Vec::new(),
         pause: None,
         throttles: Vec::new(),
+        revert: None,
+        revert_steps: Vec::new(),
+        judgements: Vec::new(),
         runner: None,
         now: String::new(),
     };
     if let Some(ledger) = &ledger {
         status.record = ledger.plan(session, &plan.name).await.map_err(refused)?;
         status.steps = ledger.steps(session, &plan.name).await.map_err(refused)?;
+        status.revert = ledger.last_revert(session, &plan.name).await.map_err(refused)?;
+        status.revert_steps = ledger.revert_steps(session, &plan.name).await.map_err(refused)?;
         status.runner = ledger.runner(session).await.map_err(refused)?;
         status.pause = ledger.paused(session, &plan.name).await.map_err(refused)?;
         status.throttles = ledger.throttles(session, &plan.name).await.map_err(refused)?;

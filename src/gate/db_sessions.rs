@@ -57,7 +57,11 @@ pub fn judge(gate: &str, want: Option<&str>, consumers: &[Consumer], sessions: &
         Sessions::Seen(seen) => seen,
     };
     let Some(want) = want.filter(|want| !want.is_empty()) else {
-        return blind("change.toml does not name `versions.new`", &connected(seen));
+        let why = match gate.starts_with(super::REVERT) {
+            true => "change.toml does not name `versions.old`",
+            false => "change.toml does not name `versions.new`",
+        };
+        return blind(why, &connected(seen));
     };
     if !consumers.iter().any(|consumer| patterns(consumer).any(|(pattern, _)| pattern.contains(VERSION))) {
         return blind(

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::probe::probe;
+use super::probe::{probe, undo};
 use super::{Action, Phase, Plan, PlanFile, Probe, Settings, Step, Verify};
 use crate::error::{Error, Result, closest};
 use crate::sql::{self, Change, Clause, Dialect, Object};
@@ -67,7 +67,7 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
     }
     let of = |name: &str| statements.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, list)| list);
 
-    let mut steps = Steps { dialect, steps: Vec::new() };
+    let mut steps = Steps { dialect, steps: Vec::new(), revert: Vec::new() };
     for statement in of(EXPAND) {
         statement.only_adds()?;
         steps.statement(Phase::Expand, statement);
@@ -97,6 +97,10 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
         }
     }
 
+    for statement in of(REVERT) {
+        steps.revert(statement)?;
+    }
+
     let digests: Vec<PlanFile> = files.list.iter().map(File::digest).collect();
     Ok(Plan {
         name,
@@ -105,6 +109,7 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
         digest: hex(digests.iter().flat_map(|file| [file.name.as_str(), "\0", &file.digest, "\n"])),
         files: digests,
         steps: steps.steps,
+        revert: steps.revert,
     })
 }
 
@@ -161,6 +166,7 @@ fn asked(statement: &Statement) -> Result<Proof> {
 struct Steps {
     dialect: Dialect,
     steps: Vec<Step>,
+    revert: Vec<Step>,
 }
 
 impl Steps {
@@ -177,6 +183,29 @@ impl Steps {
 
     fn add(&mut self, phase: Phase, action: Action, statement: &Statement, probe: Probe) {
         self.push(phase, action, statement.sql.clone(), statement.file.to_string(), statement.line, probe);
+    }
+
+    /// What undoes the change may not be long: nobody batches it.
+    fn revert(&mut self, statement: &Statement) -> Result<()> {
+        if statement.clauses.iter().any(|clause| matches!(clause.change, Change::Update { .. })) {
+            return Err(statement.refused("an UPDATE in revert.sql would be one long transaction").hint(
+                "revert.sql undoes the schema; write values back by the backfill of another change, before the revert",
+            ));
+        }
+        let (transactional, probe) = undo(self.dialect, &statement.sql, &statement.clauses);
+        let id = format!("revert.{}", self.revert.len() + 1);
+        let digest = hex([id.as_str(), "\0", &statement.sql]);
+        self.revert.push(Step {
+            id,
+            phase: Phase::Expand,
+            action: Action::Statement { transactional },
+            sql: statement.sql.clone(),
+            file: statement.file.to_string(),
+            line: statement.line,
+            probe,
+            digest,
+        });
+        Ok(())
     }
 
     fn push(&mut self, phase: Phase, action: Action, sql: String, file: String, line: usize, probe: Probe) {

@@ -37,6 +37,33 @@ pub(super) fn probe(dialect: Dialect, sql: &str, clauses: &[Clause]) -> (bool, P
     (false, probe)
 }
 
+/// As `probe`, for a statement of revert.sql. What only drops is probed in a transaction as well: of a change that
+/// got half way, what is not there need not be undone.
+pub(super) fn undo(dialect: Dialect, sql: &str, clauses: &[Clause]) -> (bool, Probe) {
+    let (transactional, probe) = probe(dialect, sql, clauses);
+    let mut gone = Vec::new();
+    for clause in clauses {
+        match after(&clause.change) {
+            After::Expect(expected, _) if expected.iter().all(|one| one.exists() == Some(false)) => {
+                gone.extend(expected)
+            }
+            _ => return (transactional, probe),
+        }
+    }
+    // SQLite cannot be asked for a constraint.
+    let askable = dialect != Dialect::Sqlite || !gone.iter().any(|one| matches!(one, Expectation::Constraint { .. }));
+    if gone.is_empty() || !askable { (transactional, probe) } else { (transactional, Probe::Schema(gone)) }
+}
+
+/// What is there after these changes and was not before, as far as the schema can tell.
+pub(super) fn made<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Vec<Expectation> {
+    let expected = changes.into_iter().flat_map(|change| match after(change) {
+        After::Expect(expected, _) => expected,
+        After::Repeat | After::Unknown => Vec::new(),
+    });
+    expected.filter(|one| one.exists() == Some(true)).collect()
+}
+
 fn is_dml(change: &Change) -> bool {
     matches!(change, Change::Insert { .. } | Change::Update { .. } | Change::Delete { .. })
 }

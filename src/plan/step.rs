@@ -17,6 +17,8 @@ pub struct Plan {
     /// SHA-256 (hex) over all files: approvals are bound to it.
     pub digest: String,
     pub steps: Vec<Step>,
+    /// What undoes expand and backfill, in order: the statements of revert.sql; none without the file.
+    pub revert: Vec<Step>,
 }
 
 impl Plan {
@@ -43,8 +45,9 @@ pub struct PlanFile {
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Phase and number: `expand.1`.
+    /// Phase and number: `expand.1`; of revert.sql, `revert.1`.
     pub id: String,
+    /// Of a step of revert.sql, expand: the phase that it undoes.
     pub phase: Phase,
     pub action: Action,
     /// The statement as the user wrote it; for a derived proof, a query that shows the rows it looks for.
@@ -133,4 +136,36 @@ pub enum Expectation {
         column: String,
         nullable: bool,
     },
+}
+
+impl Expectation {
+    /// Whether something is to be there; `None` where that is not the question.
+    pub fn exists(&self) -> Option<bool> {
+        match self {
+            Self::Table { exists, .. }
+            | Self::Column { exists, .. }
+            | Self::Index { exists, .. }
+            | Self::Trigger { exists, .. }
+            | Self::Constraint { exists, .. }
+            | Self::Function { exists, .. }
+            | Self::View { exists, .. } => Some(*exists),
+            Self::Nullable { .. } => None,
+        }
+    }
+
+    /// What it is about, in words: `trigger orders_sync on orders`.
+    pub fn thing(&self) -> String {
+        let on = |table: &Option<Name>| table.as_ref().map(|table| format!(" on {table}")).unwrap_or_default();
+        match self {
+            Self::Table { table, .. } => format!("table {table}"),
+            Self::Column { table, column, .. } | Self::Nullable { table, column, .. } => {
+                format!("column {table}.{column}")
+            }
+            Self::Index { table, index, .. } => format!("index {index}{}", on(table)),
+            Self::Trigger { table, trigger, .. } => format!("trigger {trigger}{}", on(table)),
+            Self::Constraint { table, constraint, .. } => format!("constraint {constraint} on {table}"),
+            Self::Function { function, .. } => format!("function {function}"),
+            Self::View { view, .. } => format!("view {view}"),
+        }
+    }
 }

@@ -59,8 +59,12 @@ fn parts(event: &Event) -> (&'static str, Value) {
         Event::Slowed { because } => ("slowed", json!({ "because": because })),
         Event::NotWatched { because } => ("not_watched", json!({ "because": because })),
         Event::WentOn { milliseconds } => ("went_on", json!({ "milliseconds": whole(*milliseconds) })),
-        Event::SettingsChanged => ("settings_changed", json!({})),
+        Event::SettingsChanged { files } => ("settings_changed", json!({ "files": files })),
         Event::Finished { plan: _ } => ("finished", json!({})),
+        Event::Reverting { plan: _, steps, done } => ("reverting", json!({ "steps": steps, "done": done })),
+        Event::NothingToUndo { step } => ("nothing_to_undo", json!({ "step": step })),
+        Event::LeftBehind { what } => ("left_behind", json!({ "what": what })),
+        Event::Reverted { plan: _ } => ("reverted", json!({})),
         Event::Stopping { at_once, because } => ("stopping", json!({ "at_once": at_once, "because": because })),
         Event::Ended { exit_code, because } => ("ended", json!({ "exit_code": exit_code, "because": because })),
     }

@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use crate::gate::gates_of;
+use crate::gate::{Gate, gates_of, gates_of_revert};
 use crate::plan::{Action, Expectation, Phase, Plan, Probe, Step, Verify};
-use crate::sql::Name;
 
 /// The plan, phase by phase, as text.
 pub fn text(plan: &Plan) -> String {
@@ -20,15 +19,20 @@ pub fn text(plan: &Plan) -> String {
         if steps.is_empty() {
             continue;
         }
-        let gates: Vec<String> = gates_of(plan, phase).into_iter().map(|gate| gate.name).collect();
-        let gates = if gates.is_empty() { "no gate".to_string() } else { format!("gates: {}", gates.join(", ")) };
-        text += &format!("\n{}, {gates}\n", phase.name());
-        for step in steps {
-            text += &step_text(step);
-        }
+        text += &section(phase.name(), gates_of(plan, phase), steps);
+    }
+    if !plan.revert.is_empty() {
+        text += &section("revert, before contract has begun", gates_of_revert(plan), plan.revert.iter().collect());
     }
     text += &format!("\n{}\n", summary(plan));
     text
+}
+
+fn section(title: &str, gates: Vec<Gate>, steps: Vec<&Step>) -> String {
+    let gates: Vec<String> = gates.into_iter().map(|gate| gate.name).collect();
+    let gates = if gates.is_empty() { "no gate".to_string() } else { format!("gates: {}", gates.join(", ")) };
+    let steps: String = steps.into_iter().map(step_text).collect();
+    format!("\n{title}, {gates}\n{steps}")
 }
 
 /// The files of a phased change one after the other.
@@ -73,23 +77,14 @@ fn probe_text(step: &Step) -> String {
 
 /// What is expected after a statement, in words.
 pub fn expectation(expectation: &Expectation) -> String {
-    let is = |exists: &bool| if *exists { "exists" } else { "is gone" };
-    let on = |table: &Option<Name>| table.as_ref().map(|table| format!(" on {table}")).unwrap_or_default();
-    match expectation {
-        Expectation::Table { table, exists } => format!("table {table} {}", is(exists)),
-        Expectation::Column { table, column, exists } => format!("column {table}.{column} {}", is(exists)),
-        Expectation::Index { table, index, exists: true } => format!("index {index}{} exists and is valid", on(table)),
-        Expectation::Index { table, index, exists } => format!("index {index}{} {}", on(table), is(exists)),
-        Expectation::Trigger { table, trigger, exists } => format!("trigger {trigger}{} {}", on(table), is(exists)),
-        Expectation::Constraint { table, constraint, exists } => {
-            format!("constraint {constraint} on {table} {}", is(exists))
-        }
-        Expectation::Function { function, exists } => format!("function {function} {}", is(exists)),
-        Expectation::View { view, exists } => format!("view {view} {}", is(exists)),
-        Expectation::Nullable { table, column, nullable } => {
-            format!("column {table}.{column} {}", if *nullable { "is nullable" } else { "is NOT NULL" })
-        }
-    }
+    let holds = match expectation {
+        Expectation::Index { exists: true, .. } => "exists and is valid",
+        Expectation::Nullable { nullable: true, .. } => "is nullable",
+        Expectation::Nullable { nullable: false, .. } => "is NOT NULL",
+        other if other.exists() == Some(true) => "exists",
+        _ => "is gone",
+    };
+    format!("{} {holds}", expectation.thing())
 }
 
 fn summary(plan: &Plan) -> String {
@@ -118,6 +113,8 @@ struct PlanJson<'a> {
     digest: &'a str,
     files: Vec<FileJson<'a>>,
     phases: Vec<PhaseJson<'a>>,
+    /// What undoes expand and backfill.
+    revert: PhaseJson<'a>,
 }
 
 #[derive(Serialize)]
@@ -164,6 +161,11 @@ pub fn json(plan: &Plan) -> String {
             })
             .filter(|phase| !phase.steps.is_empty())
             .collect(),
+        revert: PhaseJson {
+            phase: "revert",
+            gates: gates_of_revert(plan).into_iter().map(|gate| gate.name).collect(),
+            steps: plan.revert.iter().map(step_json).collect(),
+        },
     };
     serde_json::to_string_pretty(&document).expect("plain data with text keys always becomes JSON") + "\n"
 }

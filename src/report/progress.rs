@@ -175,9 +175,18 @@ pub fn lines(event: &Event) -> Vec<String> {
         Event::Slowed { because } => vec![format!("  slower: {because}")],
         Event::NotWatched { because } => vec![format!("  not watched: {because}")],
         Event::WentOn { milliseconds } => vec![format!("  going on after {} s", milliseconds.div_ceil(1000))],
-        Event::SettingsChanged => {
-            vec!["change.toml changed since the last run: earlier approvals no longer count".to_string()]
+        Event::SettingsChanged { files } => {
+            vec![format!("{} changed since the last run: earlier approvals no longer count", files.join(", "))]
         }
+        Event::Reverting { plan, steps, done: 0 } => vec![format!("{plan}: being undone, {steps} steps")],
+        Event::Reverting { plan, steps, done } => {
+            vec![format!("{plan}: being undone, {steps} steps, {done} done by earlier runs")]
+        }
+        Event::NothingToUndo { step } => vec![format!("  {step}  {}: there was nothing to undo", "done".green())],
+        Event::LeftBehind { what } => {
+            vec![format!("  {}: {what} is still there; it may have been there before the change", "look".yellow())]
+        }
+        Event::Reverted { plan } => vec![format!("{plan}: {}", "undone".green())],
         Event::Finished { plan } => vec![format!("{plan}: {}", "finished".green())],
         Event::Stopping { because, .. } => vec![because.clone()],
         // The command itself says how it ended, and what to do.

@@ -11,7 +11,7 @@ use super::overview::{runner_json, runner_line};
 use super::pace::{Pace, roughly};
 use super::progress::percent;
 use crate::plan::{Action, Phase, Step};
-use crate::run::{Pause, State, Status, StepRecord, Throttled};
+use crate::run::{Pause, RevertRecord, State, Status, StepRecord, Throttled};
 
 /// How fast the backfills went between looks at the ledger.
 #[derive(Debug, Default)]
@@ -47,6 +47,7 @@ pub fn text(status: &Status<'_>, paces: &Paces) -> String {
     for Throttled { because, since } in &status.throttles {
         text += &format!("held since {since} UTC: {because}\n");
     }
+    text += &undo_text(status);
     for phase in Phase::ALL {
         let steps: Vec<(&Step, Option<&StepRecord>)> = of_phase(status, phase).collect();
         if steps.is_empty() {
@@ -68,6 +69,23 @@ pub fn text(status: &Status<'_>, paces: &Paces) -> String {
             if let Some(problem) = record.and_then(|record| record.problem.as_ref()) {
                 text += &format!("  {:<12} last problem: {problem}\n", "");
             }
+        }
+    }
+    text
+}
+
+/// That the change is being undone, or was.
+fn undo_text(status: &Status<'_>) -> String {
+    let Some(RevertRecord { by, reason, started_at, finished_at, .. }) = &status.revert else { return String::new() };
+    let since = match finished_at {
+        None => format!("being undone since {started_at} UTC"),
+        Some(at) => format!("undone {at} UTC"),
+    };
+    let mut text = format!("{since} by {by}: {reason}\n");
+    for step in &status.revert_steps {
+        text += &format!("  {:<12} {}\n", step.id, step.state.name());
+        if let Some(problem) = &step.problem {
+            text += &format!("  {:<12} last problem: {problem}\n", "");
         }
     }
     text
@@ -112,6 +130,15 @@ pub fn json(status: &Status<'_>) -> String {
         "pause": status.pause.as_ref().map(|pause| json!({ "by": pause.by, "reason": pause.reason, "at": pause.at })),
         "held": status.throttles.iter().map(|held| json!({ "because": held.because, "since": held.since })).collect::<Vec<_>>(),
         "phases": phases,
+        "revert": status.revert.as_ref().map(|revert| json!({
+            "by": revert.by,
+            "reason": revert.reason,
+            "started_at": revert.started_at,
+            "finished_at": revert.finished_at,
+            "steps": status.revert_steps.iter().map(|step| json!({
+                "id": step.id, "state": step.state.name(), "problem": step.problem,
+            })).collect::<Vec<_>>(),
+        })),
     });
     format!("{object}\n")
 }

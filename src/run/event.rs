@@ -83,8 +83,11 @@ pub enum Event {
     WentOn {
         milliseconds: u128,
     },
-    /// change.toml is not what it was when the plan started: approvals given for it are void.
-    SettingsChanged,
+    /// These files, change.toml or revert.sql, are not what they were when the plan started: approvals given for it
+    /// are void.
+    SettingsChanged {
+        files: Vec<String>,
+    },
     Finished {
         plan: String,
     },
@@ -97,5 +100,22 @@ pub enum Event {
     Ended {
         exit_code: u8,
         because: Vec<String>,
+    },
+    /// The change is being undone; `done` of the `steps` of revert.sql were finished by earlier runs.
+    Reverting {
+        plan: String,
+        steps: usize,
+        done: usize,
+    },
+    /// A step of revert.sql had nothing to undo: the change had not got that far.
+    NothingToUndo {
+        step: String,
+    },
+    /// Something that expand may have made is there after the revert; its statement allows that it was there before.
+    LeftBehind {
+        what: String,
+    },
+    Reverted {
+        plan: String,
     },
 }

@@ -32,7 +32,7 @@ pub(super) async fn pass<S: Session>(
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Gates> {
     let plan = context.plan;
-    let gates = gate::gates_of(plan, phase);
+    let gates = context.gates(phase);
     if gates.is_empty() {
         let seen =
             Evidence { approvals: Vec::new(), sessions: Sessions::Seen(Vec::new()), kubernetes: BTreeMap::new() };
@@ -87,7 +87,7 @@ pub(super) async fn hold<S: Session>(
     phase: Phase,
     seen: &Evidence,
 ) -> Result<(), Trouble> {
-    let gates = gate::gates_of(context.plan, phase);
+    let gates = context.gates(phase);
     if gates.is_empty() {
         return Ok(());
     }
@@ -133,10 +133,11 @@ async fn remember<S: Session>(
     phase: Phase,
     judgements: &[Judgement],
 ) -> Result<(), Trouble> {
+    let word = if context.reverting { "revert" } else { phase.name() };
     begin(session).await?;
     let written = async {
         for judgement in judgements {
-            context.ledger.judged(session, &context.plan.name, phase, judgement).await?;
+            context.ledger.judged(session, &context.plan.name, word, judgement).await?;
         }
         context.ledger.fence(session, context.lease).await
     }

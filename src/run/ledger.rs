@@ -8,13 +8,14 @@ mod origin;
 mod overview;
 mod pause;
 mod record;
+mod revert;
 mod schema;
 mod words;
 
 use crate::database::{DatabaseError, Session, Value};
 use crate::error::Result;
 use crate::gate::{Approval, Judgement};
-use crate::plan::{Phase, Plan};
+use crate::plan::Plan;
 use crate::sql::Dialect;
 
 pub use lease::{HeldBy, Lease};
@@ -22,6 +23,7 @@ pub use overview::{NextStep, Overview};
 pub use pause::{Pause, Throttled};
 pub use record::{PlanRecord, State, StepRecord};
 use record::{optional, record, string};
+pub use revert::RevertRecord;
 use words::Words;
 pub(crate) use words::parameters;
 
@@ -104,15 +106,7 @@ impl Ledger {
     /// Writes a plan and its steps down, in place of what an earlier version of it said; in a transaction of the caller.
     pub(super) async fn register<S: Session>(&self, session: &mut S, plan: &Plan) -> Result<(), DatabaseError> {
         let name = text(&plan.name);
-        for table in ["plan_file", "step"] {
-            self.execute(
-                session,
-                &format!("DELETE FROM {{prefix}}{table} WHERE plan = ?"),
-                std::slice::from_ref(&name),
-            )
-            .await?;
-        }
-        self.execute(session, "DELETE FROM {prefix}plan WHERE name = ?", std::slice::from_ref(&name)).await?;
+        self.forget(session, &plan.name).await?;
         self.execute(
             session,
             "INSERT INTO {prefix}plan (name, digest, dialect, started_at) VALUES (?, ?, ?, {now})",
@@ -127,6 +121,15 @@ impl Ledger {
                 &[name.clone(), text(&step.id), integer(position as u64), text(step.phase.name()), text(&step.digest)],
             )
             .await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a plan out of the ledger, but for its story: events, approvals, evidence; in a transaction of the caller.
+    pub(super) async fn forget<S: Session>(&self, session: &mut S, plan: &str) -> Result<(), DatabaseError> {
+        for (table, column) in [("plan_file", "plan"), ("plan_table", "plan"), ("step", "plan"), ("plan", "name")] {
+            let sql = format!("DELETE FROM {{prefix}}{table} WHERE {column} = ?");
+            self.execute(session, &sql, &[text(plan)]).await?;
         }
         Ok(())
     }
@@ -157,9 +160,18 @@ impl Ledger {
 
     /// The plan's steps, in order.
     pub async fn steps<S: Session>(&self, session: &mut S, plan: &str) -> Result<Vec<StepRecord>, DatabaseError> {
+        self.steps_where(session, plan, "phase <> 'revert'").await
+    }
+
+    async fn steps_where<S: Session>(
+        &self,
+        session: &mut S,
+        plan: &str,
+        condition: &str,
+    ) -> Result<Vec<StepRecord>, DatabaseError> {
         let sql = format!(
             "SELECT id, phase, state, last_key, final_key, rows_done, rows_total, problem, {}, {}, digest \
-             FROM {{prefix}}step WHERE plan = ? ORDER BY position",
+             FROM {{prefix}}step WHERE plan = ? AND {condition} ORDER BY position",
             self.words.time_text("started_at"),
             self.words.time_text("finished_at")
         );
@@ -340,7 +352,7 @@ impl Ledger {
         &self,
         session: &mut S,
         plan: &str,
-        phase: Phase,
+        phase: &str,
         judgement: &Judgement,
     ) -> Result<(), DatabaseError> {
         self.execute(
@@ -348,7 +360,7 @@ impl Ledger {
             "INSERT INTO {prefix}evidence (plan, phase, gate, verdict, because, observed, judged_at) VALUES (?, ?, ?, ?, ?, ?, {now})",
             &[
                 text(plan),
-                text(phase.name()),
+                text(phase),
                 text(&judgement.gate),
                 text(judgement.verdict.name()),
                 text(&judgement.because),

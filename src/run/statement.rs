@@ -52,7 +52,7 @@ async fn mark<S: Session>(session: &mut S, context: &Context<'_>, step: &Step, s
     context.ledger.fence(session, context.lease).await
 }
 
-async fn mark_alone<S: Session>(
+pub(super) async fn mark_alone<S: Session>(
     session: &mut S,
     context: &Context<'_>,
     step: &Step,
@@ -190,17 +190,7 @@ async fn patiently<S: Session>(
 }
 
 fn only_drops(expectations: &[Expectation]) -> bool {
-    let drops = |one: &Expectation| match one {
-        Expectation::Table { exists, .. }
-        | Expectation::Column { exists, .. }
-        | Expectation::Index { exists, .. }
-        | Expectation::Trigger { exists, .. }
-        | Expectation::Constraint { exists, .. }
-        | Expectation::Function { exists, .. }
-        | Expectation::View { exists, .. } => !exists,
-        Expectation::Nullable { .. } => false,
-    };
-    !expectations.is_empty() && expectations.iter().all(drops)
+    !expectations.is_empty() && expectations.iter().all(|one| one.exists() == Some(false))
 }
 
 /// What the schema shows of a statement.

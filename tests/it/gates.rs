@@ -80,7 +80,15 @@ fn sessions(consumers: Vec<Consumer>, sessions: Sessions) -> Judgement {
 }
 
 fn plan(dialect: Dialect, settings: Settings) -> Plan {
-    Plan { name: "change".into(), dialect, settings, files: vec![], digest: DIGEST.into(), steps: vec![] }
+    Plan {
+        name: "change".into(),
+        dialect,
+        settings,
+        files: vec![],
+        digest: DIGEST.into(),
+        steps: vec![],
+        revert: vec![],
+    }
 }
 
 #[test]

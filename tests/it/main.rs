@@ -28,6 +28,7 @@ mod python;
 mod read_only;
 mod recipes;
 mod releases;
+mod revert;
 mod rights;
 mod risk;
 mod rules;

@@ -252,6 +252,7 @@ async fn revert_loses_nothing(url: &str, table: &Table) {
     session.execute("INSERT INTO orders (id, customer, old_status) VALUES (1, 'x', 'a')", &[]).await.unwrap();
     all(&mut session, file(&files, "expand.sql")).await;
     session.execute("UPDATE orders SET new_status = 'b'", &[]).await.unwrap();
+    all(&mut session, file(&files, "backfill.sql")).await;
     all(&mut session, file(&files, "revert.sql")).await;
     let left = session.query("SELECT * FROM orders", &[]).await.unwrap();
     assert_eq!(left, [[Value::Int(1), Value::Text("x".into()), Value::Text("b".into())]]);

@@ -79,8 +79,12 @@ fn samples() -> Vec<Event> {
         Event::Slowed { because: "it nearly lags".into() },
         Event::NotWatched { because: "a replica".into() },
         Event::WentOn { milliseconds: 1_000 },
-        Event::SettingsChanged,
+        Event::SettingsChanged { files: vec!["change.toml".into()] },
         Event::Finished { plan: "orders".into() },
+        Event::Reverting { plan: "orders".into(), steps: 3, done: 0 },
+        Event::NothingToUndo { step: "revert.1".into() },
+        Event::LeftBehind { what: "index i".into() },
+        Event::Reverted { plan: "orders".into() },
         Event::Stopping { at_once: true, because: "somebody asked twice".into() },
         Event::Ended { exit_code: 4, because: vec!["a \"quoted\"\nline".into()] },
     ]

@@ -319,6 +319,13 @@ strategy = \"rolling\"
         (self.dialect.quote(&self.named("", &after)), columns.join(", "))
     }
 
+    /// The indexes on the new column, dropped: one over several columns would outlive its column on MySQL, and SQLite
+    /// drops no column that an index needs.
+    fn without_twins(&self, drop: impl Fn(&str) -> String) -> String {
+        let twins = self.indexes.iter().enumerate().map(|(number, index)| self.twin(index, number).0);
+        twins.map(|name| format!("{};\n", drop(&name))).collect()
+    }
+
     /// The indexes on the new column, built by `create`.
     fn twins(&self, create: &str) -> String {
         if self.indexes.is_empty() {

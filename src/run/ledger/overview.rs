@@ -36,11 +36,12 @@ impl Ledger {
     pub async fn plans<S: Session>(&self, session: &mut S) -> Result<Vec<Overview>, DatabaseError> {
         let sql = format!(
             "SELECT p.name, {}, {}, \
-             (SELECT count(*) FROM {{prefix}}step a WHERE a.plan = p.name), \
-             (SELECT count(*) FROM {{prefix}}step d WHERE d.plan = p.name AND d.state = 'done'), \
+             (SELECT count(*) FROM {{prefix}}step a WHERE a.plan = p.name AND a.phase <> 'revert'), \
+             (SELECT count(*) FROM {{prefix}}step d WHERE d.plan = p.name AND d.phase <> 'revert' AND d.state = 'done'), \
              s.id, s.state, s.rows_done, s.rows_total, s.problem \
              FROM {{prefix}}plan p LEFT JOIN {{prefix}}step s ON s.plan = p.name AND s.position = \
-             (SELECT min(n.position) FROM {{prefix}}step n WHERE n.plan = p.name AND n.state <> 'done') \
+             coalesce((SELECT min(u.position) FROM {{prefix}}step u WHERE u.plan = p.name AND u.phase = 'revert' AND u.state <> 'done'), \
+             (SELECT min(n.position) FROM {{prefix}}step n WHERE n.plan = p.name AND n.phase <> 'revert' AND n.state <> 'done')) \
              ORDER BY p.started_at, p.name",
             self.words.time_text("p.started_at"),
             self.words.time_text("p.finished_at")

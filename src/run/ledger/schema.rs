@@ -19,6 +19,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("V1__ledger", include_str!("V1__ledger.sql")),
     ("V2__origin_and_views", include_str!("V2__origin_and_views.sql")),
     ("V3__throttle", include_str!("V3__throttle.sql")),
+    ("V4__revert", include_str!("V4__revert.sql")),
 ];
 
 /// The version of this program.

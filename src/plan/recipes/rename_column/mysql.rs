@@ -95,11 +95,12 @@ ALTER TABLE {table} DROP COLUMN {old};
     let revert = format!(
         "\
 -- {old} holds everything that was written to {new}: nothing is lost. No version that uses {new} may
--- be running.
+-- be running. What is not there, because the change got half way, is passed over.
 DROP TRIGGER {insert};
 DROP TRIGGER {update};
-ALTER TABLE {table} DROP COLUMN {new};
-"
+{}ALTER TABLE {table} DROP COLUMN {new};
+",
+        rename.without_twins(|name| format!("DROP INDEX {name} ON {table}"))
     );
     Phases { expand, indexes: rename.twins("CREATE INDEX"), contract, revert }
 }

@@ -77,7 +77,7 @@ COMMIT;
     let revert = format!(
         "\
 -- {old} holds everything that was written to {new}: nothing is lost. No version that uses {new} may
--- be running.
+-- be running. What is not there, because the change got half way, is passed over.
 DROP TRIGGER {trigger} ON {table};
 DROP FUNCTION {function}();
 ALTER TABLE {table} DROP COLUMN {new};

@@ -75,9 +75,10 @@ COMMIT;
     let revert = format!(
         "\
 -- {old} holds everything that was written to {new}: nothing is lost. No version that uses {new} may
--- be running.
-{drop_triggers}ALTER TABLE {table} DROP COLUMN {new};
-"
+-- be running. What is not there, because the change got half way, is passed over.
+{drop_triggers}{}ALTER TABLE {table} DROP COLUMN {new};
+",
+        rename.without_twins(|name| format!("DROP INDEX {name}"))
     );
     Phases { expand, indexes: rename.twins("CREATE INDEX"), contract, revert }
 }
