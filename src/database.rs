@@ -283,6 +283,28 @@ pub async fn is_being_built<S: Session>(session: &mut S, expectations: &[Expecta
     Ok(false)
 }
 
+/// Lets the server end this session when it stands still for so long outside of a transaction; `None`: for as long
+/// as the server's own settings say. PostgreSQL before 14 has no such limit, SQLite no server.
+///
+/// # Errors
+/// What the database said.
+pub async fn end_when_idle<S: Session>(session: &mut S, time: Option<Duration>) -> Result<(), DatabaseError> {
+    match session.dialect() {
+        Dialect::Postgres => {
+            let value = time.map_or("reset_val".to_string(), |time| format!("'{}ms'", time.as_millis()));
+            let sql = format!(
+                "SELECT set_config(name, {value}, false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout'"
+            );
+            session.query(&sql, &[]).await.map(drop)
+        }
+        Dialect::Mysql => {
+            let value = time.map_or("@@GLOBAL.wait_timeout".to_string(), |time| time.as_secs().to_string());
+            session.execute(&format!("SET SESSION wait_timeout = {value}"), &[]).await.map(drop)
+        }
+        Dialect::Sqlite => Ok(()),
+    }
+}
+
 /// Whether there is a table of this name.
 ///
 /// # Errors

@@ -281,7 +281,13 @@ async fn perform<S: Session>(
 ) -> Result<Done, Trouble> {
     match &step.action {
         Action::Statement { transactional: true } => statement::transactional(session, context, step, seen).await,
-        Action::Statement { transactional: false } => statement::probed(session, context, step, record, on_event).await,
+        Action::Statement { transactional: false } => {
+            // Nothing fences such a statement, so the server ends the session of a runner that stands still before it.
+            database::end_when_idle(session, Some(ledger::STANDSTILL)).await?;
+            let done = statement::probed(session, context, step, record, on_event).await;
+            let reset = database::end_when_idle(session, None).await;
+            done.and_then(|done| Ok(reset.map(|()| done)?))
+        }
         Action::Backfill(backfill) => backfill::fill(session, context, step, backfill, record, on_event).await,
         Action::Verify(verify) => proof::prove(session, context, step, verify, on_event).await,
     }

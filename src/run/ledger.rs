@@ -18,6 +18,7 @@ use crate::gate::{Approval, Judgement};
 use crate::plan::Plan;
 use crate::sql::Dialect;
 
+pub(super) use lease::STANDSTILL;
 pub use lease::{HeldBy, Lease};
 pub use overview::{NextStep, Overview};
 pub use pause::{Pause, Throttled};

@@ -161,6 +161,111 @@ fn events_evidence_and_approvals_are_only_added_to() {
     }
 }
 
+/// Before a statement that carries no fence, asks how long the session may stand still.
+struct Watched {
+    connection: Connection,
+    steps: Vec<String>,
+    limits: Vec<Value>,
+}
+
+impl Watched {
+    async fn limit(&mut self) -> Value {
+        let sql = match self.connection.dialect() {
+            Dialect::Postgres => "SELECT setting::int FROM pg_settings WHERE name = 'idle_session_timeout'",
+            _ => "SELECT @@wait_timeout * 1000",
+        };
+        self.connection.query(sql, &[]).await.unwrap()[0][0].clone()
+    }
+}
+
+impl Session for Watched {
+    fn dialect(&self) -> Dialect {
+        self.connection.dialect()
+    }
+
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
+        if self.steps.iter().any(|step| sql.contains(step)) {
+            let limit = self.limit().await;
+            self.limits.push(limit);
+        }
+        self.connection.execute(sql, parameters).await
+    }
+
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        self.connection.query(sql, parameters).await
+    }
+}
+
+/// A runner that stood still for longer than its lease lives cannot send what carries no fence: its session is gone.
+async fn no_unfenced_statement_after_a_standstill(
+    database: TestDatabase,
+    dialect: Dialect,
+    expand: &str,
+    count: usize,
+) {
+    let change = Change::rename(database, dialect, 10).await;
+    change.write("expand.sql", expand);
+    let plan = directory::read(&change.path, Some(dialect)).unwrap();
+    let alone = plan.steps.iter().filter(|step| matches!(step.action, Action::Statement { transactional: false }));
+    let steps: Vec<String> = alone.filter(|step| step.phase == Phase::Expand).map(|step| step.sql.clone()).collect();
+    let mut session = Watched { connection: change.session().await, steps, limits: Vec::new() };
+    let usual = session.limit().await;
+    let ledger = Ledger::open(&mut session).await.unwrap();
+    let lease = ledger.acquire(&mut session, "watched", None).await.unwrap().unwrap();
+    let expand = Some(Phase::Expand);
+    let request = Request { plan: &plan, directory: change.path.clone(), phase: expand, wait: None, stop: &|| false };
+    let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+    assert_eq!(session.limits, vec![Value::Int(15_000); count]);
+    assert_eq!(session.limit().await, usual);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_unfenced_statement_after_a_standstill_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    let expand = "CREATE INDEX CONCURRENTLY by_customer ON orders (customer);";
+    no_unfenced_statement_after_a_standstill(database, Dialect::Postgres, expand, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_unfenced_statement_after_a_standstill_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    let expand = "ALTER TABLE orders ADD COLUMN x int;\nALTER TABLE orders ADD COLUMN y int;";
+    no_unfenced_statement_after_a_standstill(database, Dialect::Mysql, expand, 2).await;
+}
+
+/// A lease that cannot be renewed from the side is told, and the run goes on with what it can still write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_that_gets_no_connection_is_told() {
+    let Some(database) = servers::postgres().await else { return };
+    let mut admin = database::connect(&database.url, "test").await.unwrap();
+    let (name, role) = (database.name().to_string(), format!("h_{}", database.name()));
+    for sql in [
+        format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 1"),
+        format!("GRANT CREATE ON DATABASE {name} TO {role}"),
+        format!("GRANT CREATE ON SCHEMA public TO {role}"),
+    ] {
+        admin.execute(&sql, &[]).await.unwrap();
+    }
+    let mut change = Change::empty(database);
+    change.named("0001");
+    change.write("expand.sql", "CREATE TABLE u (id int);");
+    change.write("contract.sql", "DROP TABLE u;");
+    let url = change.database.url.replace("postgres://postgres@", &format!("postgres://{role}@"));
+    let mut command = change.command(&["run", "--wait", "--interval", "1"]);
+    command.env("LOCKKEEPER_DATABASE_URL", url);
+    let mut runner = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(runner.stderr.take().unwrap()).lines();
+    let told = lines.find_map(|line| Some(line.unwrap()).filter(|line| line.contains("lease could not be renewed")));
+    assert!(told.unwrap().contains("too many connections for role"));
+    change.approve();
+    assert!(lines.any(|line| line.unwrap().contains("finished")));
+    assert_eq!(runner.wait().unwrap().code(), Some(0));
+    for sql in [format!("DROP OWNED BY {role} CASCADE"), format!("DROP ROLE {role}")] {
+        admin.execute(&sql, &[]).await.unwrap();
+    }
+}
+
 /// How many sessions of runners are in this state.
 async fn runners(watcher: &mut Connection, condition: &str) -> i64 {
     let sql = format!(

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use lockkeeper::database::{self, Connection, Identity, Present, Session, Value};
+use lockkeeper::run::Ledger;
 use lockkeeper::sql::Dialect;
 
 use super::run::{Change, expect};
@@ -120,6 +121,28 @@ on_all_three!(an_older_ledger_keeps_its_progress:
     an_older_ledger_keeps_its_progress_on_postgres,
     an_older_ledger_keeps_its_progress_on_mariadb,
     an_older_ledger_keeps_its_progress_on_sqlite);
+
+/// Several runners of a new program meet an old ledger, or none, at the same moment.
+async fn all_open_at_once(database: TestDatabase, _: Dialect) {
+    let mut session = database::connect(&database.url, "test").await.unwrap();
+    for old in [false, true] {
+        if old {
+            back_to_v1(&mut session).await;
+        }
+        let open = |url: String| async move {
+            let mut session = database::connect(&url, "test").await.unwrap();
+            Ledger::open(&mut session).await.map(drop)
+        };
+        let opening: Vec<_> = (0..6).map(|_| tokio::spawn(open(database.url.clone()))).collect();
+        for opened in opening {
+            opened.await.unwrap().unwrap();
+        }
+        assert!(names(&mut session, true).await.contains(&"step_progress".to_string()));
+    }
+}
+
+on_all_three!(all_open_at_once:
+    all_open_at_once_on_postgres, all_open_at_once_on_mariadb, all_open_at_once_on_sqlite);
 
 /// The ledger of a newer program is left alone by every command.
 async fn a_newer_ledger_is_refused(database: TestDatabase, dialect: Dialect) {

@@ -3,6 +3,8 @@
 //! Every statement repeats harmlessly, because MySQL commits DDL one by one: a version that was cut
 //! off half way is simply applied again.
 
+use std::time::Duration;
+
 use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
 use refinery_core::{Migration, Runner};
 use time::OffsetDateTime;
@@ -52,15 +54,26 @@ pub(super) async fn upgrade<S: Session>(session: &mut S, words: &Words) -> Resul
     let mut runner = Runner::new(&migrations);
     runner.set_migration_table_name(words.table("schema_history"));
     let mut adapter = Adapter { session };
-    match runner.run_async(&mut adapter).await {
-        Ok(_) => Ok(()),
-        // Another first run was faster: its version is there now.
-        Err(_) if version(adapter.session, words).await.is_ok_and(|version| version == ours) => Ok(()),
-        Err(error) => Err(Error::new(Kind::Connection, "the ledger's tables could not be created")
-            .because(cause(&error))
-            .hint(rights(words.dialect))),
+    let mut tries = 0;
+    loop {
+        let Err(error) = runner.run_async(&mut adapter).await else { return Ok(()) };
+        // Other first runs are at it: one of them succeeds, and its version is there then, or soon.
+        match version(adapter.session, words).await {
+            Ok(version) if version == ours => return Ok(()),
+            Ok(_) if tries < RACES => tries += 1,
+            _ => {
+                return Err(Error::new(Kind::Connection, "the ledger's tables could not be created")
+                    .because(cause(&error))
+                    .hint(rights(words.dialect)));
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
+
+/// How often an upgrade is tried again that met another one, and after which pause.
+const RACES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Refuses a database in which the ledger cannot be written.
 ///
