@@ -246,9 +246,11 @@ pub(super) async fn sessions<S: Session>(session: &mut S) -> Result<SeenSessions
             "this user does not see other users' sessions: GRANT PROCESS ON *.* TO it".to_string(),
         ));
     }
-    // As on PostgreSQL, the sessions of this database; and those that have chosen none yet, which may be any's.
+    // As on PostgreSQL, the sessions of this database; and those that have chosen none yet, which may be any's, except
+    // replicas at their stream.
     let sql = "SELECT user FROM information_schema.processlist
         WHERE id <> connection_id() AND user NOT IN ('system user', 'event_scheduler')
+        AND command NOT LIKE 'Binlog Dump%'
         AND (db = database() OR db IS NULL) ORDER BY user";
     let rows = session.query(sql, &[]).await?;
     let seen = |row: &Vec<Value>| SeenSession { user: super::text(Some(row), 0), application_name: String::new() };

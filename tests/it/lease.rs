@@ -213,7 +213,8 @@ async fn no_unfenced_statement_after_a_standstill(
     let ledger = Ledger::open(&mut session).await.unwrap();
     let lease = ledger.acquire(&mut session, "watched", None).await.unwrap().unwrap();
     let expand = Some(Phase::Expand);
-    let request = Request { plan: &plan, directory: change.path.clone(), phase: expand, wait: None, stop: &|| false };
+    let request =
+        Request { plan: &plan, directory: change.path.clone(), phase: expand, wait: None, pace: None, stop: &|| false };
     let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap();
     assert_eq!(outcome, Outcome::Finished);
     assert_eq!(session.limits, vec![Value::Int(15_000); count]);

@@ -127,8 +127,8 @@ fn refused(error: &DatabaseError, dialect: Dialect) -> Error {
 fn rights(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Postgres => {
-            "the first run needs CREATE on the database, for the schema lockkeeper; another user than the first one \
-             needs USAGE on that schema, and SELECT, INSERT, UPDATE and DELETE on all its tables"
+            "the first run needs CREATE on the database, for the schema lockkeeper, and the first run of a new version the \
+             role that owns that schema; another user needs USAGE on that schema, and SELECT, INSERT, UPDATE and DELETE on all its tables"
         }
         Dialect::Mysql => {
             "the user needs CREATE, CREATE VIEW, SELECT, INSERT, UPDATE and DELETE on the database, for the lockkeeper_ \
