@@ -90,7 +90,7 @@ pub enum Event {
     /// The unsafe migration, and the phased change that it became.
     Planned {
         migration: &'static str,
-        plan: Plan,
+        plan: Box<Plan>,
     },
     /// The demo gave its word for a gate.
     Approved {

@@ -150,7 +150,7 @@ impl Change {
             write(&path.join(name), &format!("{text}{consumer}"))?;
         }
         let plan = directory::read(&path, Some(dialect))?;
-        listener.tell(Event::Planned { migration: MIGRATION, plan: plan.clone() });
+        listener.tell(Event::Planned { migration: MIGRATION, plan: Box::new(plan.clone()) });
         Ok(Self { path, plan })
     }
 

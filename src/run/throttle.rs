@@ -102,10 +102,12 @@ impl Watch {
         });
         let watch = Self { verdict, looking, ours, max_rate, state: Mutex::default() };
         watch.join(session).await?;
-        if watch.looking.is_some() && settings.replica_lag.is_some() && settings.replicas.is_empty() {
-            if let Some(because) = signals::unwatched(session).await? {
-                on_event(Event::NotWatched { because });
-            }
+        if watch.looking.is_some()
+            && settings.replica_lag.is_some()
+            && settings.replicas.is_empty()
+            && let Some(because) = signals::unwatched(session).await?
+        {
+            on_event(Event::NotWatched { because });
         }
         Ok(watch)
     }

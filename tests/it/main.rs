@@ -41,6 +41,7 @@ mod signals;
 mod since;
 mod sql;
 mod status;
+mod standby;
 mod stdin;
 mod suppressions;
 mod temporary;

@@ -5,11 +5,12 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use lockkeeper::database::{Session, Value};
+use lockkeeper::database::{Session, Value, connect};
 use lockkeeper::sql::Dialect;
 
 use super::run::{Change, Said, expect};
 use super::servers::{self, TestDatabase};
+use super::standby::Cluster;
 
 /// A run in the background, and what it says as it says it.
 pub(crate) struct Running {
@@ -196,7 +197,7 @@ async fn waits_that_we_cause_hold(database: TestDatabase, dialect: Dialect, slow
     }
     let url = change.database.url.clone();
     let writer = tokio::spawn(async move {
-        let mut session = lockkeeper::database::connect(&url, "order-service/v1").await.unwrap();
+        let mut session = connect(&url, "order-service/v1").await.unwrap();
         loop {
             let id = fastrand::i64(1..=400);
             let _ = session.execute(&format!("UPDATE orders SET customer = 'x' WHERE id = {id}"), &[]).await;
@@ -224,4 +225,170 @@ async fn waits_that_we_cause_hold_on_mariadb() {
     let Some(database) = servers::mariadb().await else { return };
     let slow = ["CREATE TRIGGER slow AFTER UPDATE ON orders FOR EACH ROW SET @slept = sleep(0.01)"];
     waits_that_we_cause_hold(database, Dialect::Mysql, &slow).await;
+}
+
+/// A standby that stops replaying holds the backfill, by the time that passes, although its last reply was quick; one
+/// that nobody may see holds it as well, and one that is ignored does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lagging_standby_holds_on_postgres() {
+    let Some(primary) = Cluster::primary(&[]).await else { return };
+    let standby = primary.standby("reader", &["hot_standby=on"]).await;
+    let mut admin = connect(&primary.url("postgres"), "test").await.unwrap();
+    admin.execute("CREATE DATABASE app", &[]).await.unwrap();
+    let database = TestDatabase::at(primary.url("app"));
+    let change = ready(database, Dialect::Postgres, 4_000, "[throttle]\nreplica-lag = \"1s\"\nmax-rate = 1000\n").await;
+
+    let mut replica = connect(&standby.url("postgres"), "test").await.unwrap();
+    replica.query("SELECT pg_wal_replay_pause()", &[]).await.unwrap();
+    let mut run = Running::start(&change, BACKFILL);
+    let said = run.hears("held: standby `reader`");
+    assert!(said.contains(" behind; stops above 1 s, goes on at 500 ms"), "{said}");
+    expect(&change.say(&["status"]), 0, &["running"]);
+    replica.query("SELECT pg_wal_replay_resume()", &[]).await.unwrap();
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
+    assert_eq!(left(&change).await, 0);
+
+    // To a user without the right the server shows that there is a standby, and nothing else.
+    let mut session = change.session().await;
+    for statement in [
+        "ALTER TABLE orders DISABLE TRIGGER ALL",
+        "DROP INDEX orders_new_status_idx",
+        "UPDATE orders SET new_status = NULL",
+        "UPDATE lockkeeper.step SET state = 'pending', last_key = NULL, final_key = NULL WHERE phase = 'backfill'",
+        "CREATE ROLE plain LOGIN",
+        "ALTER TABLE orders OWNER TO plain",
+        "GRANT ALL ON SCHEMA lockkeeper, public TO plain",
+        "GRANT ALL ON ALL TABLES IN SCHEMA lockkeeper, public TO plain",
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA lockkeeper TO plain",
+    ] {
+        session.execute(statement, &[]).await.unwrap();
+    }
+    let plain = change.database.url.replace("postgres@", "plain@");
+    let mut run = Running::start(&change, &[BACKFILL, &["--database-url", &plain]].concat());
+    let said = run.hears("cannot be read: the server hides how far its standbys are");
+    assert!(said.contains("GRANT pg_read_all_stats TO this user"), "{said}");
+    assert_eq!(left(&change).await, 4_000);
+    admin.execute("GRANT pg_read_all_stats TO plain", &[]).await.unwrap();
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
+    assert_eq!(left(&change).await, 0);
+}
+
+/// A slot that nobody reads keeps the log; one that the server is about to give up holds whatever the limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_keeps_the_log_holds() {
+    let Some(primary) = Cluster::primary(&["max_slot_wal_keep_size=64MB"]).await else { return };
+    let mut admin = connect(&primary.url("postgres"), "test").await.unwrap();
+    admin.execute("CREATE DATABASE app", &[]).await.unwrap();
+    let change =
+        ready(TestDatabase::at(primary.url("app")), Dialect::Postgres, 500, "[throttle]\nslot-retained = \"4MB\"\n")
+            .await;
+    admin.query("SELECT pg_create_physical_replication_slot('gone', true)", &[]).await.unwrap();
+    let write = "CREATE TABLE ballast AS SELECT repeat(md5(n::text), 20) AS text FROM generate_series(1, 12000) n";
+    admin.execute(write, &[]).await.unwrap();
+    let mut run = Running::start(&change, BACKFILL);
+    let said = run.hears("held: slot `gone` keeps ");
+    assert!(said.contains(" MB of WAL; stops above 4 MB, goes on at 2 MB"), "{said}");
+    assert_eq!(left(&change).await, 500);
+    admin.query("SELECT pg_drop_replication_slot('gone')", &[]).await.unwrap();
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
+    assert_eq!(left(&change).await, 0);
+}
+
+/// The connection that looks is lost: nothing is known, so nothing is written, until another one is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_out_that_is_cut_off_holds_and_comes_back() {
+    let Some(database) = servers::postgres().await else { return };
+    let change = ready(database, Dialect::Postgres, 3_000, "[throttle]\nmax-rate = 500\n").await;
+    let mut session = change.session().await;
+    let mut run = Running::start(&change, BACKFILL);
+    run.hears("slower: kept to 500 rows a second");
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'lockkeeper throttle' AND datname = current_database()";
+    assert_eq!(session.query(kill, &[]).await.unwrap().len(), 1);
+    run.hears("the load cannot be read: ");
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
+    assert_eq!(left(&change).await, 0);
+}
+
+fn refused(settings: &str, what: &str, hint: &str) {
+    let error = lockkeeper::plan::Settings::read(settings, "change.toml").unwrap_err();
+    let said = (error.message.as_str(), error.hints.join(" "));
+    assert_eq!(said, (what, hint.to_string()), "{settings}");
+}
+
+#[test]
+fn what_is_wrong_in_the_settings_is_told() {
+    let table = [
+        ("replica-lagg = \"1s\"", "change.toml:2: no setting `replica-lagg`", "did you mean `replica-lag`?"),
+        (
+            "replica-lag = 5",
+            "change.toml: `throttle.replica-lag` cannot be 5",
+            "write it as \"500ms\", \"5s\", \"2m\" or \"1h\", or \"off\"",
+        ),
+        (
+            "wal-rate = \"64MB\"",
+            "change.toml: `throttle.wal-rate` cannot be \"64MB\"",
+            "write it as \"512kB/s\", \"64MB/s\" or \"2GB/s\", or \"off\"",
+        ),
+        (
+            "lock-waits = { stop-above = 1, go-blow = 0 }",
+            "change.toml: no setting `go-blow` in `throttle.lock-waits`",
+            "did you mean `go-below`?",
+        ),
+        ("lock-waits = { go-below = 0 }", "change.toml: `throttle.lock-waits` lacks `stop-above`", ""),
+        (
+            "lock-waits = { stop-above = 1, go-below = 2 }",
+            "change.toml: `throttle.lock-waits` goes on at more than what stops it",
+            "`go-below` may not be greater than `stop-above`",
+        ),
+        ("max-rate = 0", "change.toml: `throttle.max-rate` has to be at least one row a second", ""),
+        (
+            "replica-lag = \"off\"\nreplicas = [\"env:A\"]",
+            "change.toml: `throttle.replicas` are there to be asked for their lag, and `replica-lag` is \"off\"",
+            "",
+        ),
+        (
+            "[[throttle.queries]]\nname = \"a\"\nsql = \"SELECT 1\"\nstop-above = \"much\"",
+            "change.toml: `throttle.queries.a` cannot be \"much\"",
+            "write it as a number",
+        ),
+    ];
+    for (settings, what, hint) in table {
+        refused(&format!("[throttle]\n{settings}\n"), what, hint);
+    }
+}
+
+/// What an engine does not have is not left out in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_that_the_engine_lacks_is_refused() {
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
+    change.write("change.toml", "dialect = \"sqlite\"\n[throttle]\nwal-rate = \"1MB/s\"\n");
+    expect(
+        &change.say(&["run"]),
+        2,
+        &["change.toml: `throttle.wal-rate` has no meaning on sqlite", "hint: leave it out"],
+    );
+}
+
+/// Two servers' clocks agree on when it is not: a window on another day.
+#[tokio::test(flavor = "multi_thread")]
+async fn outside_its_window_a_run_exits_or_waits() {
+    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
+    let today = change.session().await.query("SELECT CAST(strftime('%w', 'now') AS integer)", &[]).await.unwrap();
+    let Value::Int(today) = today[0][0] else { panic!("a day") };
+    let day = DAYS[(usize::try_from(today).unwrap() + 3) % 7];
+    change.write("change.toml", &format!("dialect = \"sqlite\"\n[throttle]\nwindows = [\"{day} 03:00-05:00 UTC\"]\n"));
+    let held = format!("outside its time windows; \"{day} 03:00-05:00 UTC\" opens at ");
+    expect(&change.say(&["run"]), 3, &["held: ", &held, "T03:00:00Z"]);
+    let mut run = Running::start(&change, &["run", "--wait"]);
+    run.hears(&held);
+    run.signal(nix::sys::signal::Signal::SIGINT);
+    expect(&run.ends(), 130, &[]);
+    change.write("change.toml", "dialect = \"sqlite\"\n[throttle]\nwindows = [\"00:00-24:00 Europe/Berlin\"]\n");
+    expect(&change.say(&["run", "--phase", "expand"]), 0, &[]);
 }

@@ -115,3 +115,91 @@ fn read_hours(word: &str) -> Option<(Time, Option<Time>)> {
     let to = if to == "24:00" { None } else { Some(time(to)?) };
     (to != Some(from)).then_some((from, to))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Openings and closings between two moments, looked for every five minutes.
+    fn check(window: &str, from: &str, to: &str, expected: &[&str]) {
+        let window = Window::read(window, "change.toml").expect("a window");
+        let moment = |text: &str| -> Timestamp { text.parse().expect("a moment") };
+        let (mut now, to) = (moment(from), moment(to));
+        let mut was = window.is_open(now);
+        let mut changes = vec![if was { "open".to_string() } else { "closed".to_string() }];
+        while now < to {
+            let next = window.opens_after(now);
+            now += jiff::SignedDuration::from_mins(5);
+            if window.is_open(now) != was {
+                was = !was;
+                changes.push(now.to_string());
+                assert!(!was || next == Some(now), "{now} was announced as {next:?}");
+            }
+        }
+        assert_eq!(changes, expected);
+    }
+
+    #[test]
+    fn a_window_opens_and_closes() {
+        check(
+            "Mon-Fri 22:00-06:00 Europe/Berlin",
+            "2026-11-26T12:00:00Z",
+            "2026-12-01T12:00:00Z",
+            &[
+                "closed",
+                // Thursday night, and Friday's, which ends on Saturday.
+                "2026-11-26T21:00:00Z",
+                "2026-11-27T05:00:00Z",
+                "2026-11-27T21:00:00Z",
+                "2026-11-28T05:00:00Z",
+                "2026-11-30T21:00:00Z",
+                "2026-12-01T05:00:00Z",
+            ],
+        );
+        check(
+            "Sat,sun 00:00-24:00 UTC",
+            "2026-11-28T12:00:00Z",
+            "2026-12-01T00:00:00Z",
+            &["open", "2026-11-30T00:00:00Z"],
+        );
+        check("00:00-24:00 America/New_York", "2026-11-28T12:00:00Z", "2026-12-05T00:00:00Z", &["open"]);
+    }
+
+    /// In the night of 29 March 2026 Berlin has no 02:30; in that of 25 October it has two.
+    #[test]
+    fn clocks_are_put_forward_and_back() {
+        check(
+            "01:00-04:00 Europe/Berlin",
+            "2026-03-28T12:00:00Z",
+            "2026-03-29T12:00:00Z",
+            &["closed", "2026-03-29T00:00:00Z", "2026-03-29T02:00:00Z"],
+        );
+        check(
+            "02:30-02:45 Europe/Berlin",
+            "2026-03-28T12:00:00Z",
+            "2026-03-29T12:00:00Z",
+            &["closed", "2026-03-29T01:30:00Z", "2026-03-29T01:45:00Z"],
+        );
+        check(
+            "01:00-04:00 Europe/Berlin",
+            "2026-10-24T12:00:00Z",
+            "2026-10-25T12:00:00Z",
+            &["closed", "2026-10-24T23:00:00Z", "2026-10-25T03:00:00Z"],
+        );
+    }
+
+    #[test]
+    fn what_is_no_window_is_told() {
+        for (text, what) in [
+            ("22:00-06:00", "has not the two or three words of one"),
+            ("Mon-Frei 22:00-06:00 UTC", "has no days in `Mon-Frei`"),
+            ("Mon 22-06 UTC", "has no hours in `22-06`"),
+            ("Mon 06:00-06:00 UTC", "has no hours in `06:00-06:00`"),
+            ("Mon 22:00-25:00 UTC", "has no hours in `22:00-25:00`"),
+            ("22:00-06:00 Europe/Bielefeld", "names no known time zone: `Europe/Bielefeld`"),
+        ] {
+            let error = Window::read(text, "change.toml").expect_err(text);
+            assert_eq!(error.message, format!("change.toml: the window \"{text}\" {what}"));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A PostgreSQL primary with standbys, for a test of its own: the shared server replicates to nobody, and a lag on
+//! it would be every other test's.
+//!
+//! A shell holds the server and reads from us; when we are gone, however that came about, it stops the server and
+//! removes its directory.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use lockkeeper::database::temporary::Engine;
+use nix::unistd::{User, geteuid};
+
+use super::servers;
+
+/// A running server, gone with this value.
+pub(crate) struct Cluster {
+    programs: PathBuf,
+    directory: PathBuf,
+    keeper: Child,
+}
+
+/// Stops the server when its standard input ends. The server itself has none.
+const KEEP: &str =
+    r#"trap "" INT; d=$1; shift; "$@" & server=$!; cat > "$d/input"; kill -QUIT $server; wait $server; rm -rf "$d""#;
+
+impl Cluster {
+    /// A primary that standbys may follow, with these settings besides; `None` where the machine cannot.
+    pub(crate) async fn primary(settings: &[&str]) -> Option<Self> {
+        // Says SKIP, or fails, as for every other test.
+        servers::temporary(Engine::Postgres)?;
+        let programs = programs()?;
+        let directory = directory();
+        let data = directory.join("data");
+        let mut initialize = as_postgres(&programs.join("initdb"));
+        initialize.arg("-D").arg(&data).args([
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]);
+        succeed(&mut initialize);
+        Some(Self::serve(programs, directory, settings).await)
+    }
+
+    /// A standby that follows this server under this name, through a slot of the same name.
+    pub(crate) async fn standby(&self, name: &str, settings: &[&str]) -> Self {
+        let directory = directory();
+        let mut copy = as_postgres(&self.programs.join("pg_basebackup"));
+        copy.arg("-D").arg(directory.join("data")).args([
+            "-X",
+            "stream",
+            "--checkpoint=fast",
+            "--no-sync",
+            "-R",
+            "-C",
+            "-S",
+            name,
+        ]);
+        copy.arg("-d").arg(format!("host={} user=postgres application_name={name}", self.directory.display()));
+        succeed(&mut copy);
+        Self::serve(self.programs.clone(), directory, settings).await
+    }
+
+    /// The URL of a database on it, as its superuser.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@localhost/{database}?host={}", self.directory.display())
+    }
+
+    async fn serve(programs: PathBuf, directory: PathBuf, settings: &[&str]) -> Self {
+        let mut keeper = as_postgres(Path::new("sh"));
+        keeper.args(["-c", KEEP, "keep"]).arg(&directory).arg(programs.join("postgres"));
+        keeper.arg("-D").arg(directory.join("data")).arg("-k").arg(&directory);
+        let ours = ["listen_addresses=", "fsync=off", "wal_level=replica", "max_wal_senders=8", "shared_buffers=16MB"];
+        for setting in ours.iter().chain(settings) {
+            keeper.args(["-c", setting]);
+        }
+        let log = std::fs::File::create(directory.join("log")).unwrap();
+        let keeper = keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let cluster = Self { programs, directory, keeper };
+        // Its ninth line says so; a standby's when it can be read.
+        for _ in 0..2_000 {
+            let state = std::fs::read_to_string(cluster.directory.join("data/postmaster.pid")).unwrap_or_default();
+            if state.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
+                return cluster;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{}", std::fs::read_to_string(cluster.directory.join("log")).unwrap_or_default());
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(mut input) = self.keeper.stdin.take() {
+            let _ = input.flush();
+        }
+        let _ = self.keeper.wait();
+    }
+}
+
+/// PostgreSQL refuses to run as root.
+fn as_postgres(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir("/").env("LC_ALL", "C");
+    if let Some(user) = account() {
+        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+    }
+    command
+}
+
+fn account() -> Option<User> {
+    geteuid().is_root().then(|| User::from_name("postgres").unwrap().expect("the account postgres"))
+}
+
+/// A directory with a short path, for the socket, that the server's account owns.
+fn directory() -> PathBuf {
+    let parent = std::env::var_os("LOCKKEEPER_TMP").map_or_else(std::env::temp_dir, PathBuf::from);
+    let directory = tempfile::Builder::new().prefix("lk-").tempdir_in(parent).unwrap().keep();
+    if let Some(user) = account() {
+        std::os::unix::fs::chown(&directory, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    }
+    directory
+}
+
+fn succeed(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Where PostgreSQL's programs are, the newest where there are several.
+fn programs() -> Option<PathBuf> {
+    if let Some(directory) = std::env::var_os("LOCKKEEPER_PG_BIN") {
+        return Some(directory.into());
+    }
+    let major = |path: &PathBuf| path.parent()?.file_name()?.to_str()?.parse::<u32>().ok();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin"));
+    versions.filter(|path| path.join("pg_basebackup").exists()).max_by_key(major)
+}
