@@ -11,6 +11,7 @@ mod gates;
 pub mod ledger;
 mod proof;
 mod range;
+mod reminder;
 pub mod revert;
 mod statement;
 pub mod throttle;
@@ -29,6 +30,7 @@ pub use gates::evidence;
 pub use ledger::{
     HeldBy, Lease, Ledger, NextStep, Overview, Pause, PlanRecord, RevertRecord, State, StepRecord, Throttled,
 };
+pub use reminder::Reminder;
 use throttle::Ahead;
 pub use throttle::Pace;
 

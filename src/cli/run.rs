@@ -1,6 +1,6 @@
 //! `lockkeeper run`: carries a phased change out, or goes on with it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::interrupt::Interrupt;
 use super::listeners::{self, Listeners};
@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result, exit_code};
 use crate::gate::{Judgement, Verdict};
 use crate::plan::Phase;
 use crate::run::revert::{self, Word};
-use crate::run::{self, Event, HeldBy, Lease, Ledger, Outcome, Pace, Request};
+use crate::run::{self, Event, HeldBy, Lease, Ledger, Outcome, Pace, Reminder, Request};
 
 /// Run a phased change through its phases and gates, or go on after a crash
 ///
@@ -162,7 +162,7 @@ async fn take_lease(
 ) -> Result<Option<Lease>> {
     let me = holder();
     let mut dead: Option<String> = None;
-    let mut told = String::new();
+    let mut reminder = Reminder::default();
     loop {
         let taken = ledger.acquire(session, &me, dead.as_deref()).await;
         let held = match taken {
@@ -185,9 +185,9 @@ async fn take_lease(
                 held.until
             )));
         };
-        if told != sentence {
-            listeners.tell(&Event::Waiting { because: format!("the lease: {sentence}") });
-            told = sentence;
+        let because = format!("the lease: {sentence}");
+        if reminder.is_due(&because, Instant::now()) {
+            listeners.tell(&Event::Waiting { because });
         }
         if !run::sleep(pause, stop).await {
             return Ok(None);

@@ -1,8 +1,9 @@
 //! The gates in front of a phase: looked at over one snapshot of evidence, waited for, remembered.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
-use super::{Context, Event, Request, Trouble, begin, finish, sleep};
+use super::{Context, Event, Reminder, Request, Trouble, begin, finish, sleep};
 use crate::database::{self, DatabaseError, SeenSessions, Session};
 use crate::error::{Error, Kind, Result};
 use crate::gate::{self, Evidence, Judgement, SessionSeen, Sessions, Verdict};
@@ -39,6 +40,7 @@ pub(super) async fn pass<S: Session>(
         return Ok(Gates::Open { waited: false, seen });
     }
     let mut waited = false;
+    let mut reminder = Reminder::default();
     loop {
         let evidence = evidence(session, context.ledger, plan, &request.directory)
             .await
@@ -59,8 +61,9 @@ pub(super) async fn pass<S: Session>(
         };
         let Some(pause) = request.wait else { return Ok(Gates::Closed(judgements)) };
         waited = true;
-        if news {
-            on_event(Event::Waiting { because: format!("{}: {}", closed.gate, closed.because) });
+        let because = format!("gate {}: {}", closed.gate, closed.because);
+        if reminder.is_due(&because, Instant::now()) {
+            on_event(Event::Waiting { because });
         }
         if !sleep(pause, request.stop).await {
             return Ok(Gates::Interrupted);

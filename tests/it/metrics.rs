@@ -122,7 +122,7 @@ async fn a_run_that_waits_serves_its_metrics_on_this_machine_alone() {
     let place = said.find_map(|line| line.strip_prefix("metrics at http://").map(str::to_string)).unwrap();
     let address = place.strip_suffix("/metrics").unwrap();
     assert!(address.starts_with("127.0.0.1:"), "{address}");
-    assert!(said.any(|line| line.contains("waiting for approval")), "it waits at its gate");
+    assert!(said.any(|line| line.contains("waiting for gate approval")), "it waits at its gate");
 
     let page = ask(address, "GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n");
     let (head, body) = page.split_once("\r\n\r\n").unwrap();

@@ -226,3 +226,36 @@ fn a_terminal_gets_a_bar_that_knows_what_it_waits_for() {
     backfill.1  done
     "#);
 }
+
+/// Whatever is said, wherever: the password in the URL is in none of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_gets_into_anything() {
+    for (database, dialect) in
+        [(servers::postgres().await, Dialect::Postgres), (servers::mariadb().await, Dialect::Mysql)]
+    {
+        let Some(database) = database else { continue };
+        let change = Change::rename(database, dialect, 10).await;
+        let mut url = url::Url::parse(&change.database.url).unwrap();
+        if url.set_password(Some("s3cret")).is_err() {
+            panic!("{url}");
+        }
+        // The test's server asks for none; where one is asked for, that is refused, and told without it as well.
+        let file = change.path.join("../events.jsonl");
+        let arguments = ["--database-url", url.as_str()];
+        let mut all = String::new();
+        let mut hear = |command: &str, more: &[&str]| {
+            let said = change.say(&[&[command], &arguments[..], more].concat());
+            all += &format!("{}{}", said.out, said.err);
+        };
+        hear("run", &["--events", file.to_str().unwrap(), "--metrics-addr", ":0"]);
+        hear("run", &["--events", "-"]);
+        hear("status", &[]);
+        hear("status", &["--format", "json"]);
+        hear("run", &["--metrics-addr", "nowhere"]);
+        hear("run", &["--events", "/"]);
+        change.write("backfill.sql", "UPDATE nowhere SET a = b;");
+        hear("run", &["--events", file.to_str().unwrap()]);
+        all += &fs::read_to_string(&file).unwrap_or_default();
+        assert!(all.len() > 100 && !all.contains("s3cret") && !all.contains("://postgres"), "{all}");
+    }
+}
