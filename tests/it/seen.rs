@@ -218,7 +218,7 @@ fn a_terminal_gets_a_bar_that_knows_what_it_waits_for() {
     let shown = tell(batch(100_001, Some(100_000)), 40);
     insta::assert_snapshot!(shown, @r#"
     waiting for the lease: another runner holds it
-    ████████████████ 100001 rows, more than the 100000 estimated, 2475 a second, 98 ms a batch
+      ████████████████ 100001 rows, more than the 100000 estimated, 2475 a second, 98 ms a batch
     "#);
     let shown = tell(Event::StepDone { step: "backfill.1".into(), found: false }, 41);
     insta::assert_snapshot!(shown, @r#"
