@@ -57,6 +57,18 @@ fn parts(event: &Event) -> (&'static str, Value) {
             ("throttled", json!({ "signal": signal, "because": because, "unreadable": unreadable }))
         }
         Event::Slowed { because } => ("slowed", json!({ "because": because })),
+        Event::Load { readings } => {
+            let signals: Vec<Value> = readings
+                .iter()
+                .map(|one| {
+                    json!({
+                        "signal": one.signal, "value": one.value.as_ref().ok(), "unreadable": one.value.as_ref().err(),
+                        "stops_above": one.limit.map(|limit| limit.stop_above), "what": one.what,
+                    })
+                })
+                .collect();
+            ("load", json!({ "signals": signals }))
+        }
         Event::NotWatched { because } => ("not_watched", json!({ "because": because })),
         Event::WentOn { milliseconds } => ("went_on", json!({ "milliseconds": whole(*milliseconds) })),
         Event::SettingsChanged { files } => ("settings_changed", json!({ "files": files })),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::gate::Verdict;
 use crate::plan::Phase;
 use crate::run::Event;
+use crate::run::throttle::Reading;
 
 /// What the metrics are made of.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Metrics {
     backfills: BTreeMap<String, Backfill>,
     retries: BTreeMap<String, u64>,
     proofs_failed: u64,
+    load: Vec<Reading>,
     last_event: i64,
 }
 
@@ -49,6 +51,7 @@ impl Metrics {
             backfills: BTreeMap::new(),
             retries: BTreeMap::new(),
             proofs_failed: 0,
+            load: Vec::new(),
             last_event: 0,
         }
     }
@@ -56,7 +59,12 @@ impl Metrics {
     /// An event, at this time in seconds since 1970.
     pub fn see(&mut self, event: &Event, time: i64) {
         self.last_event = time;
-        self.waiting = matches!(event, Event::Waiting { .. } | Event::Retry { .. });
+        match event {
+            Event::Waiting { .. } | Event::Retry { .. } | Event::Throttled { .. } => self.waiting = true,
+            // It comes while something is waited for as well.
+            Event::Load { .. } | Event::LeaseInDoubt { .. } => {}
+            _ => self.waiting = false,
+        }
         match event {
             Event::Opened { steps, done, .. } => (self.steps, self.steps_done) = (*steps, *done),
             Event::StepStarted { step, .. } => self.at_hand = Some(step.clone()),
@@ -77,6 +85,7 @@ impl Metrics {
                 }
             }
             Event::Retry { step, .. } => *self.retries.entry(step.clone()).or_default() += 1,
+            Event::Load { readings } => self.load.clone_from(readings),
             Event::ProofFailed { .. } => self.proofs_failed += 1,
             Event::Judged { phase, judgements } => {
                 for judgement in judgements {
@@ -103,7 +112,11 @@ impl Metrics {
         if let Some(step) = &self.at_hand {
             page.sample("step_running", &step_label(step), 1);
         }
-        page.family("waiting", "gauge", "1 while the run waits: for a gate, a lock, another runner.");
+        page.family(
+            "waiting",
+            "gauge",
+            "1 while the run waits: for a gate, a lock, another runner, the load, a pause.",
+        );
         page.sample("waiting", "", u8::from(self.waiting));
         page.family("gate_open", "gauge", "Whether a gate in front of a phase was open at the last look.");
         for ((phase, gate), open) in &self.gates {
@@ -117,6 +130,18 @@ impl Metrics {
         page.family("proofs_failed_total", "counter", "Proofs that found a row that differs.");
         page.sample("proofs_failed_total", "", self.proofs_failed);
         self.backfills(&mut page);
+        page.family("load", "gauge", "What a signal of the load said at the last look; none while it cannot be read.");
+        for reading in &self.load {
+            if let Ok(value) = reading.value {
+                page.sample("load", &signal_label(&reading.signal), value);
+            }
+        }
+        page.family("load_limit", "gauge", "Above this value of the signal the backfill stops.");
+        for reading in &self.load {
+            if let Some(limit) = reading.limit {
+                page.sample("load_limit", &signal_label(&reading.signal), limit.stop_above);
+            }
+        }
         page.family("last_event_timestamp_seconds", "gauge", "When something happened last, in Unix time.");
         page.sample("last_event_timestamp_seconds", "", self.last_event);
         page.text
@@ -169,6 +194,10 @@ impl Page {
 
 fn step_label(step: &str) -> String {
     format!(",step=\"{}\"", escaped(step))
+}
+
+fn signal_label(signal: &str) -> String {
+    format!(",signal=\"{}\"", escaped(signal))
 }
 
 /// A label's value as the format wants it.

@@ -12,6 +12,7 @@ use super::pace::{Pace, roughly};
 use super::status::{one_line, rows_of};
 use crate::gate::Verdict;
 use crate::run::Event;
+use crate::run::throttle::Reading;
 
 /// Turns events into what a person sees.
 pub struct Progress {
@@ -20,6 +21,8 @@ pub struct Progress {
     /// The backfill at hand, and how fast it goes.
     step: String,
     pace: Pace,
+    /// Of the signals that were read, the one nearest to its limit, in words.
+    load: Option<String>,
     last_line: Option<Told>,
 }
 
@@ -43,12 +46,17 @@ impl Progress {
             let style = ProgressStyle::with_template("  {bar:16} {wide_msg}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar, step: String::new(), pace: Pace::default(), last_line: None }
+        Self { bar, step: String::new(), pace: Pace::default(), load: None, last_line: None }
     }
 
     /// Says what happened, `at` so long after the run began; through `say` where it is a line.
     pub fn event(&mut self, event: &Event, at: Duration, say: &mut dyn FnMut(&str)) {
+        if let Event::Load { readings } = event {
+            self.load = nearest(readings).map(|reading| reading.what.clone());
+            return;
+        }
         if let Event::Batch { step, rows_done, rows_total, rows, milliseconds } = event {
+            let load = self.load.as_ref().map_or(String::new(), |load| format!("; {load}"));
             if self.step != *step {
                 self.step.clone_from(step);
                 (self.pace, self.last_line) = (Pace::default(), None);
@@ -66,11 +74,11 @@ impl Progress {
                 }
                 bar.set_position(if rows_total.is_some() { *rows_done } else { 0 });
                 let how_far = how_far(*rows_done, *rows_total, &self.pace);
-                bar.set_message(format!("{how_far}, {milliseconds} ms a batch"));
+                bar.set_message(format!("{how_far}, {milliseconds} ms a batch{load}"));
             } else if line_is_due(self.last_line, at, percent) {
                 self.last_line = Some(Told { at, percent });
                 let how_far = how_far(*rows_done, *rows_total, &self.pace);
-                say(&format!("  {step}  {how_far} (last batch: {rows} rows in {milliseconds} ms)\n"));
+                say(&format!("  {step}  {how_far} (last batch: {rows} rows in {milliseconds} ms{load})\n"));
             }
             return;
         }
@@ -102,6 +110,13 @@ fn line_is_due(last: Option<Told>, at: Duration, percent: Option<u64>) -> bool {
 pub(super) fn percent(rows_done: u64, rows_total: Option<u64>) -> Option<u64> {
     let total = rows_total.filter(|total| *total > 0 && rows_done <= *total)?;
     Some(rows_done.saturating_mul(100) / total)
+}
+
+/// The reading that comes closest to holding the work; the first one of equals, which is a replica's lag if any.
+fn nearest(readings: &[Reading]) -> Option<&Reading> {
+    let share = |reading: &Reading| Some(*reading.value.as_ref().ok()? / reading.limit?.stop_above);
+    let judged = readings.iter().filter_map(|reading| Some((share(reading)?, reading)));
+    judged.rev().max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, reading)| reading)
 }
 
 /// Rows done of rows, how fast, and how long the rest takes.
@@ -173,6 +188,7 @@ pub fn lines(event: &Event) -> Vec<String> {
         Event::Waiting { because } => vec![format!("  waiting for {because}")],
         Event::Throttled { because, .. } => vec![format!("  {} {because}", "held:".yellow())],
         Event::Slowed { because } => vec![format!("  slower: {because}")],
+        Event::Load { .. } => Vec::new(),
         Event::NotWatched { because } => vec![format!("  not watched: {because}")],
         Event::WentOn { milliseconds } => vec![format!("  going on after {} s", milliseconds.div_ceil(1000))],
         Event::SettingsChanged { files } => {

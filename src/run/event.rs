@@ -2,6 +2,7 @@
 
 use crate::gate::Judgement;
 use crate::plan::Phase;
+use crate::run::throttle::Reading;
 
 /// One thing that happened in a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +75,10 @@ pub enum Event {
     /// A backfill works for a part of the time only, because a signal is near its limit.
     Slowed {
         because: String,
+    },
+    /// What the signals of the load say now, also while none of them holds; not said again while they say the same.
+    Load {
+        readings: Vec<Reading>,
     },
     /// A load that nobody looks at, because nobody said where.
     NotWatched {

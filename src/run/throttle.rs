@@ -47,6 +47,8 @@ const AGAIN: Duration = Duration::from_mins(1);
 /// Watches the signals while a backfill goes on; stops when it is dropped.
 pub(super) struct Watch {
     verdict: watch::Receiver<Option<Verdict>>,
+    /// What the newest verdict was made of.
+    readings: watch::Receiver<Vec<Reading>>,
     looking: Option<tokio::task::JoinHandle<()>>,
     ours: Arc<Mutex<BTreeSet<i64>>>,
     max_rate: Option<u64>,
@@ -63,6 +65,7 @@ struct Said {
     /// What was said to slow it down: once is enough, it may tremble around its limit all night.
     slowed: BTreeSet<String>,
     holding_since: Option<Instant>,
+    load: Vec<Reading>,
 }
 
 impl Drop for Watch {
@@ -84,6 +87,7 @@ impl Watch {
         let settings = &context.plan.settings.throttle;
         let ours = Arc::new(Mutex::new(BTreeSet::new()));
         let (sender, verdict) = watch::channel(None);
+        let (seen, readings) = watch::channel(Vec::new());
         let max_rate = context.pace.and_then(|pace| pace.max_rate).or(settings.max_rate);
         let looking = context.pace.map(|pace| {
             tokio::spawn(keep_looking(
@@ -98,9 +102,10 @@ impl Watch {
                     ours: Arc::clone(&ours),
                 },
                 sender,
+                seen,
             ))
         });
-        let watch = Self { verdict, looking, ours, max_rate, state: Mutex::default() };
+        let watch = Self { verdict, readings, looking, ours, max_rate, state: Mutex::default() };
         watch.join(session).await?;
         if watch.looking.is_some()
             && settings.replica_lag.is_some()
@@ -147,6 +152,7 @@ impl Watch {
             if stop() {
                 return false;
             }
+            self.tell_load(on_event);
             let current = verdict.borrow_and_update().clone();
             match current {
                 // Nobody looks any more.
@@ -185,6 +191,15 @@ impl Watch {
 
     fn held(&self) -> std::sync::MutexGuard<'_, Said> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says what the newest look saw, where that is something else than before.
+    fn tell_load(&self, on_event: &mut (dyn FnMut(Event) + Send)) {
+        let readings = self.readings.borrow().clone();
+        let is_new = std::mem::replace(&mut self.held().load, readings.clone()) != readings;
+        if is_new {
+            on_event(Event::Load { readings });
+        }
     }
 
     /// Says what is new, and once a minute what lasts; one worker for all.
@@ -259,7 +274,7 @@ struct Place {
 }
 
 /// Looks, judges and tells, until nobody listens.
-async fn keep_looking(place: Place, verdict: watch::Sender<Option<Verdict>>) {
+async fn keep_looking(place: Place, verdict: watch::Sender<Option<Verdict>>, seen: watch::Sender<Vec<Reading>>) {
     let mut look: Option<Look> = None;
     let mut holding = BTreeSet::new();
     let mut noted = None;
@@ -275,7 +290,7 @@ async fn keep_looking(place: Place, verdict: watch::Sender<Option<Verdict>>) {
         if let Some(look) = &mut look {
             note(&place, look, &judged, &mut noted).await;
         }
-        if verdict.send(Some(judged)).is_err() {
+        if seen.send(readings).is_err() || verdict.send(Some(judged)).is_err() {
             return;
         }
         tokio::time::sleep(INTERVAL).await;

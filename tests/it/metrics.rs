@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use lockkeeper::gate::{Judgement, Verdict};
 use lockkeeper::plan::Phase;
+use lockkeeper::plan::settings::throttle::{Limit, Unit};
 use lockkeeper::report::metrics::Metrics;
 use lockkeeper::run::Event;
+use lockkeeper::run::throttle::Reading;
 use lockkeeper::sql::Dialect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -70,6 +72,9 @@ fn story() -> Metrics {
         gaps: Vec::new(),
     };
     let step = || "backfill.1".to_string();
+    let load = |signal: &str, value| Reading { signal: signal.into(), value, limit: None, what: String::new() };
+    let limit = Some(Limit { stop_above: 10.0, go_below: 5.0, unit: Unit::Seconds });
+    let lag = Reading { limit, ..load("replica-lag of \"s1\"", Ok(0.25)) };
     let batch = |rows_done, milliseconds| Event::Batch {
         step: step(),
         rows_done,
@@ -90,6 +95,7 @@ fn story() -> Metrics {
             phase: Phase::Contract,
             judgements: vec![judgement("approval", Verdict::Pass), judgement("k8s:\"a\"\n", Verdict::Unknown)],
         },
+        Event::Load { readings: vec![lag, load("file", Ok(0.0)), load("query", Err("no right".into()))] },
         Event::Retry { step: "contract.1".into(), attempt: 1, because: "a lock".into(), milliseconds: 250 },
     ] {
         metrics.see(&event, 1_790_000_000);

@@ -8,9 +8,11 @@ use std::time::Duration;
 use indicatif::{InMemoryTerm, ProgressDrawTarget, TermLike};
 use lockkeeper::gate::{Judgement, Verdict};
 use lockkeeper::plan::Phase;
+use lockkeeper::plan::settings::throttle::{Limit, Unit};
 use lockkeeper::report::events;
 use lockkeeper::report::progress::Progress;
 use lockkeeper::run::Event;
+use lockkeeper::run::throttle::Reading;
 use lockkeeper::sql::Dialect;
 use serde_json::Value as Json;
 
@@ -77,6 +79,7 @@ fn samples() -> Vec<Event> {
         Event::LeaseInDoubt { because: "no answer in time".into() },
         Event::Throttled { signal: "lag".into(), because: "it lags".into(), unreadable: false },
         Event::Slowed { because: "it nearly lags".into() },
+        Event::Load { readings: vec![Reading::unreadable("lag", "no right")] },
         Event::NotWatched { because: "a replica".into() },
         Event::WentOn { milliseconds: 1_000 },
         Event::SettingsChanged { files: vec!["change.toml".into()] },
@@ -196,7 +199,7 @@ fn a_log_gets_a_line_for_each_tenth_or_half_minute() {
 
 #[test]
 fn a_terminal_gets_a_bar_that_knows_what_it_waits_for() {
-    let terminal = InMemoryTerm::new(10, 110);
+    let terminal = InMemoryTerm::new(10, 130);
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
     let mut progress = Progress::on(Some(target));
     let mut tell = |event: Event, second: u64| {
@@ -210,6 +213,17 @@ fn a_terminal_gets_a_bar_that_knows_what_it_waits_for() {
     tell(batch(1_000, Some(100_000)), 0);
     let shown = tell(batch(25_000, Some(100_000)), 12);
     insta::assert_snapshot!(shown, @"  ████░░░░░░░░░░░░ 25000 of about 100000 rows (25 %), 2000 a second, about 37 s left, 98 ms a batch");
+    let limit = |stop_above| Some(Limit { stop_above, go_below: 1.0, unit: Unit::Seconds });
+    let reading = |what: &str, value, limit| Reading { signal: what.into(), value, limit, what: what.into() };
+    let readings = vec![
+        reading("s1 is 2 s behind", Ok(2.0), limit(10.0)),
+        reading("s2 is 9 s behind", Ok(9.0), limit(90.0)),
+        reading("a file", Ok(0.0), None),
+        reading("s3", Err("no right".into()), limit(1.0)),
+    ];
+    tell(Event::Load { readings }, 12);
+    let shown = tell(batch(25_000, Some(100_000)), 12);
+    insta::assert_snapshot!(shown, @"  ████░░░░░░░░░░░░ 25000 of about 100000 rows (25 %), 2000 a second, about 37 s left, 98 ms a batch; s1 is 2 s behind");
     let shown = tell(Event::Waiting { because: "the lease: another runner holds it".into() }, 13);
     insta::assert_snapshot!(shown, @r#"
     waiting for the lease: another runner holds it
@@ -218,7 +232,7 @@ fn a_terminal_gets_a_bar_that_knows_what_it_waits_for() {
     let shown = tell(batch(100_001, Some(100_000)), 40);
     insta::assert_snapshot!(shown, @r#"
     waiting for the lease: another runner holds it
-      ████████████████ 100001 rows, more than the 100000 estimated, 2475 a second, 98 ms a batch
+      ████████████████ 100001 rows, more than the 100000 estimated, 2475 a second, 98 ms a batch; s1 is 2 s behind
     "#);
     let shown = tell(Event::StepDone { step: "backfill.1".into(), found: false }, 41);
     insta::assert_snapshot!(shown, @r#"
