@@ -304,6 +304,13 @@ async fn refused_in_the_copy(change: &mut Change, original: &str, copy: TestData
     // The original is as it was.
     std::mem::swap(&mut change.database, &mut kept);
     expect(&change.say(&["run"]), 3, &["gate approval: pending"]);
+
+    // What is finished may be copied anywhere.
+    change.approve();
+    expect(&change.say(&["run"]), 0, &["finished"]);
+    let elsewhere = "UPDATE lockkeeper.plan_origin SET database_id = 'other'";
+    assert_eq!(execute(&mut change.session().await, elsewhere).await, 1);
+    expect(&change.say(&["run"]), 0, &["finished"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
