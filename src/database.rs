@@ -15,6 +15,7 @@ mod executing;
 mod identity;
 mod rights;
 mod cancel;
+mod triggers;
 
 use std::fmt;
 use std::future::Future;
@@ -28,6 +29,7 @@ pub use address::{dialect, redact};
 pub use cancel::{cancel, id};
 pub use executing::is_executing;
 pub use identity::{Identity, Present, identity, why_read_only};
+pub use triggers::{trigger_version, write_position};
 
 /// A value that goes to or comes from a database: our own tables and keys need no more.
 #[derive(Debug, Clone, PartialEq)]

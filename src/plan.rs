@@ -14,4 +14,4 @@ pub mod step;
 
 pub use backfill::{Backfill, Rows};
 pub use settings::{Consumer, Kubernetes, Limit, Settings, Strategy, Throttle};
-pub use step::{Action, Expectation, Phase, Plan, PlanFile, Probe, Step, Verify};
+pub use step::{Action, Expectation, Phase, Plan, PlanFile, Probe, Step, Trigger, Verify};

@@ -28,7 +28,8 @@ pub use event::Event;
 use gates::Gates;
 pub use gates::evidence;
 pub use ledger::{
-    HeldBy, Lease, Ledger, NextStep, Overview, Pause, PlanRecord, RevertRecord, State, StepRecord, Throttled,
+    HeldBy, Lease, Ledger, NextStep, Overview, Pause, PlanRecord, ProofOutcome, ProofRecord, RevertRecord, State,
+    StepRecord, Throttled,
 };
 pub use reminder::Reminder;
 use throttle::Ahead;
@@ -71,6 +72,8 @@ pub struct Status<'a> {
     /// The last undo, and the steps of revert.sql while it is not finished.
     pub revert: Option<RevertRecord>,
     pub revert_steps: Vec<StepRecord>,
+    /// The last proof of each step that proves.
+    pub proofs: Vec<ProofRecord>,
     pub judgements: Vec<(Phase, Vec<Judgement>)>,
     /// Who is at work in the database, on this plan or another.
     pub runner: Option<HeldBy>,
@@ -89,6 +92,8 @@ pub(crate) enum Trouble {
     LeaseLost,
     /// A gate that was open closed while a step waited for its locks; the sentence says which and why.
     GateClosed(String),
+    /// What was proved may be so no longer; the sentence says why. It is proved again before anything is taken away.
+    Unproved(String),
     Refused(Error),
 }
 
@@ -111,6 +116,8 @@ impl Trouble {
             Self::Refused(error) => error,
             Self::GateClosed(because) => Error::new(Kind::Waiting, format!("{place}: {because}"))
                 .hint("the step was rolled back; run the same command again when the gate is open"),
+            Self::Unproved(because) => Error::new(Kind::Step, format!("{place}: {because}"))
+                .hint("nothing was taken away: the same command proves again first"),
             Self::LeaseLost => Error::new(Kind::Waiting, format!("{place}: another runner has taken over"))
                 .hint("it goes on with the same plan: see `lockkeeper status`"),
             Self::Database(error) if error.kind == DatabaseErrorKind::ConnectionLost => {
@@ -282,7 +289,9 @@ async fn perform<S: Session>(
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
     match &step.action {
-        Action::Statement { transactional: true } => statement::transactional(session, context, step, seen).await,
+        Action::Statement { transactional: true } => {
+            statement::transactional(session, context, step, seen, on_event).await
+        }
         Action::Statement { transactional: false } => {
             // Nothing fences such a statement, so the server ends the session of a runner that stands still before it.
             database::end_when_idle(session, Some(ledger::STANDSTILL)).await?;

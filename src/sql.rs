@@ -19,6 +19,6 @@ pub use change::{
 };
 pub use dialect::{Dialect, Dml, Verb, conditions, dml};
 pub use engine::{Engine, Flavour};
-pub use repeat::{Unrepeatable, unrepeatable, volatile};
+pub use repeat::{Unrepeatable, is_constant, mentions, unrepeatable, volatile};
 pub use split::comments;
 pub use statement::{Clause, Statement, Unread, line_column, read, read_part};

@@ -110,6 +110,7 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
         plan,
         record: None,
         steps: Vec::new(),
+        proofs: Vec::new(),
         pause: None,
         throttles: Vec::new(),
         revert: None,
@@ -123,6 +124,7 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
         status.steps = ledger.steps(session, &plan.name).await.map_err(refused)?;
         status.revert = ledger.last_revert(session, &plan.name).await.map_err(refused)?;
         status.revert_steps = ledger.revert_steps(session, &plan.name).await.map_err(refused)?;
+        status.proofs = ledger.proofs(session, &plan.name).await.map_err(refused)?;
         status.runner = ledger.runner(session).await.map_err(refused)?;
         status.pause = ledger.paused(session, &plan.name).await.map_err(refused)?;
         status.throttles = ledger.throttles(session, &plan.name).await.map_err(refused)?;

@@ -5,16 +5,18 @@
 
 mod backfill;
 mod group;
+mod order;
+mod steps;
 
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::probe::{probe, undo};
-use super::{Action, Phase, Plan, PlanFile, Probe, Settings, Step, Verify};
+use super::{Action, Phase, Plan, PlanFile, Probe, Settings, Verify};
 use crate::error::{Error, Result, closest};
-use crate::sql::{self, Change, Clause, Dialect, Object};
+use crate::sql::{self, Change, Clause, Dialect, Name, Object};
 use group::Unit;
+use steps::Steps;
 
 /// The files of a phased change; the digest covers those that are there, in this order.
 pub const FILES: [&str; 6] = [SETTINGS, EXPAND, BACKFILL, VERIFY, CONTRACT, REVERT];
@@ -67,32 +69,45 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
     }
     let of = |name: &str| statements.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, list)| list);
 
-    let mut steps = Steps { dialect, steps: Vec::new(), revert: Vec::new() };
+    let mut steps = Steps::new(dialect);
     for statement in of(EXPAND) {
         statement.only_adds()?;
         steps.statement(Phase::Expand, statement);
     }
     let filled = backfill::read(dialect, of(BACKFILL), of(EXPAND), !of(VERIFY).is_empty())?;
-    for (statement, batched) in of(BACKFILL).iter().zip(&filled) {
+    let enforcing = order::first_that_enforces(of(EXPAND), of(BACKFILL), &filled, dialect)?;
+    let mut proofs = Vec::new();
+    for (statement, batched) in of(BACKFILL)[..enforcing].iter().zip(&filled) {
         match batched {
             Some(batched) => {
-                steps.add(Phase::Backfill, Action::Backfill(batched.backfill.clone()), statement, Probe::Ledger);
+                let action = Action::Backfill(batched.backfill.clone());
+                let fill = steps.add(Phase::Backfill, action, statement, Probe::Ledger);
+                if of(VERIFY).is_empty() {
+                    proofs.push(batched.proof(dialect, fill)?);
+                }
             }
             None => steps.statement(Phase::Backfill, statement),
         }
     }
-    let proofs = match of(VERIFY) {
-        [] => filled.iter().flatten().map(|batched| batched.proof(dialect)).collect::<Result<Vec<_>>>()?,
-        queries => queries.iter().map(asked).collect::<Result<Vec<_>>>()?,
-    };
+    for query in of(VERIFY) {
+        proofs.push(asked(query)?);
+    }
     steps.proofs(Phase::Backfill, &proofs);
+    for statement in &of(BACKFILL)[enforcing..] {
+        steps.statement(Phase::Backfill, statement);
+    }
     if !of(CONTRACT).is_empty() {
         // Nothing is dropped without a proof taken after the gates opened.
         steps.proofs(Phase::Contract, &proofs);
+        let filled: Vec<Name> = filled.iter().flatten().map(|one| one.backfill.rows.table.clone()).collect();
         for unit in group::units(of(CONTRACT), dialect)? {
-            match &unit {
-                Unit::One(statement) => steps.statement(Phase::Contract, statement),
-                Unit::Together(statement) => steps.statement(Phase::Contract, statement),
+            let statement = match &unit {
+                Unit::One(statement) => *statement,
+                Unit::Together(statement) => statement,
+            };
+            steps.statement(Phase::Contract, statement);
+            if !proofs.is_empty() {
+                steps.recheck_before(statement, &filled);
             }
         }
     }
@@ -108,6 +123,7 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
         settings,
         digest: hex(digests.iter().flat_map(|file| [file.name.as_str(), "\0", &file.digest, "\n"])),
         files: digests,
+        sync: order::sync(of(EXPAND)),
         steps: steps.steps,
         revert: steps.revert,
     })
@@ -160,66 +176,6 @@ fn asked(statement: &Statement) -> Result<Proof> {
         file: statement.file.to_string(),
         line: statement.line,
     })
-}
-
-/// The steps so far.
-struct Steps {
-    dialect: Dialect,
-    steps: Vec<Step>,
-    revert: Vec<Step>,
-}
-
-impl Steps {
-    fn statement(&mut self, phase: Phase, statement: &Statement) {
-        let (transactional, probe) = probe(self.dialect, &statement.sql, &statement.clauses);
-        self.add(phase, Action::Statement { transactional }, statement, probe);
-    }
-
-    fn proofs(&mut self, phase: Phase, proofs: &[Proof]) {
-        for Proof { verify, sql, file, line } in proofs {
-            self.push(phase, Action::Verify(verify.clone()), sql.clone(), file.clone(), *line, Probe::Repeat);
-        }
-    }
-
-    fn add(&mut self, phase: Phase, action: Action, statement: &Statement, probe: Probe) {
-        self.push(phase, action, statement.sql.clone(), statement.file.to_string(), statement.line, probe);
-    }
-
-    /// What undoes the change may not be long: nobody batches it.
-    fn revert(&mut self, statement: &Statement) -> Result<()> {
-        if statement.clauses.iter().any(|clause| matches!(clause.change, Change::Update { .. })) {
-            return Err(statement.refused("an UPDATE in revert.sql would be one long transaction").hint(
-                "revert.sql undoes the schema; write values back by the backfill of another change, before the revert",
-            ));
-        }
-        let (transactional, probe) = undo(self.dialect, &statement.sql, &statement.clauses);
-        let id = format!("revert.{}", self.revert.len() + 1);
-        let digest = hex([id.as_str(), "\0", &statement.sql]);
-        self.revert.push(Step {
-            id,
-            phase: Phase::Expand,
-            action: Action::Statement { transactional },
-            sql: statement.sql.clone(),
-            file: statement.file.to_string(),
-            line: statement.line,
-            probe,
-            digest,
-        });
-        Ok(())
-    }
-
-    fn push(&mut self, phase: Phase, action: Action, sql: String, file: String, line: usize, probe: Probe) {
-        let number = self.steps.iter().filter(|step| step.phase == phase).count() + 1;
-        let id = format!("{}.{number}", phase.name());
-        let does = match &action {
-            Action::Statement { transactional: true } => "statement",
-            Action::Statement { transactional: false } => "statement outside a transaction",
-            Action::Backfill(_) => "backfill",
-            Action::Verify(_) => "verify",
-        };
-        let digest = hex([id.as_str(), "\0", does, "\0", &sql]);
-        self.steps.push(Step { id, phase, action, sql, file, line, probe, digest });
-    }
 }
 
 /// A statement that was read, and where it stands.

@@ -41,6 +41,10 @@ pub struct Settings {
     /// `backfill.batch-time`: the time that a batch is steered to; 100 ms.
     pub batch_time: Duration,
     pub throttle: Throttle,
+    /// `proof.repair`: rows that differ are filled again by the statement of backfill.sql; false.
+    pub repair: bool,
+    /// `proof.lock-time`: how long contract may ask for rows that differ while it keeps its tables locked; 1 s.
+    pub proof_lock_time: Duration,
 }
 
 /// One application that uses the database, and how its versions are told apart.
@@ -96,6 +100,8 @@ impl Default for Settings {
             batch_rows: 5_000,
             batch_time: Duration::from_millis(100),
             throttle: Throttle::default(),
+            repair: false,
+            proof_lock_time: Duration::from_secs(1),
         }
     }
 }
@@ -123,13 +129,9 @@ impl Settings {
             new_version: file.versions.new,
             consumers: file.consumers.into_iter().map(file::Consumer::read).collect(),
             batch_rows: file.backfill.batch_rows.unwrap_or(defaults.batch_rows),
-            batch_time: match file.backfill.batch_time {
-                None => defaults.batch_time,
-                Some(text) => duration(&text).ok_or_else(|| {
-                    Error::input(format!("{path}: `backfill.batch-time = \"{text}\"` is no duration"))
-                        .hint("write it as \"100ms\" or \"2s\"; it has to be more than nothing and at most a minute")
-                })?,
-            },
+            batch_time: of_key(file.backfill.batch_time, "backfill.batch-time", defaults.batch_time, path)?,
+            repair: file.proof.repair.unwrap_or(defaults.repair),
+            proof_lock_time: of_key(file.proof.lock_time, "proof.lock-time", defaults.proof_lock_time, path)?,
             throttle: file.throttle.read(path)?,
         };
         settings.consistent(path)?;
@@ -203,6 +205,15 @@ fn strategy(word: &str, path: &str) -> Result<Strategy> {
     })
 }
 
+/// The duration that a key says.
+fn of_key(text: Option<String>, key: &str, default: Duration, path: &str) -> Result<Duration> {
+    let Some(text) = text else { return Ok(default) };
+    duration(&text).ok_or_else(|| {
+        Error::input(format!("{path}: `{key} = \"{text}\"` is no duration"))
+            .hint("write it as \"100ms\" or \"2s\"; it has to be more than nothing and at most a minute")
+    })
+}
+
 /// `100ms`, `2s`, `1500us`: more than nothing, at most a minute.
 fn duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
@@ -250,6 +261,7 @@ mod file {
         pub(super) strategy: Option<String>,
         pub(super) versions: Versions,
         pub(super) backfill: Backfill,
+        pub(super) proof: Proof,
         pub(super) consumers: Vec<Consumer>,
         pub(super) throttle: super::throttle::File,
     }
@@ -266,6 +278,13 @@ mod file {
     pub(super) struct Backfill {
         pub(super) batch_rows: Option<u64>,
         pub(super) batch_time: Option<String>,
+    }
+
+    #[derive(Deserialize, Default)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+    pub(super) struct Proof {
+        pub(super) repair: Option<bool>,
+        pub(super) lock_time: Option<String>,
     }
 
     #[derive(Deserialize)]

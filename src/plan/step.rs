@@ -16,9 +16,18 @@ pub struct Plan {
     pub files: Vec<PlanFile>,
     /// SHA-256 (hex) over all files: approvals are bound to it.
     pub digest: String,
+    /// What keeps proved rows true: the triggers that expand.sql makes.
+    pub sync: Vec<Trigger>,
     pub steps: Vec<Step>,
     /// What undoes expand and backfill, in order: the statements of revert.sql; none without the file.
     pub revert: Vec<Step>,
+}
+
+/// A trigger by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    pub table: Name,
+    pub name: String,
 }
 
 impl Plan {
@@ -57,6 +66,9 @@ pub struct Step {
     pub line: usize,
     /// How a resumed run finds out whether a lost statement took effect.
     pub probe: Probe,
+    /// Of the first step of contract that takes something away: the proved tables that it locks. The proofs are
+    /// asked once more when it has them.
+    pub recheck: Option<Vec<Name>>,
     /// SHA-256 (hex) of what the step does.
     pub digest: String,
 }
@@ -77,7 +89,13 @@ pub enum Action {
 pub enum Verify {
     /// Derived: no row of `sources`, what FROM lists, fulfils `condition`, which is true for a row that still
     /// differs. The runner asks it range by range of `rows`.
-    Derived { rows: Rows, sources: String, condition: String },
+    Derived {
+        rows: Rows,
+        sources: String,
+        condition: String,
+        /// The step whose rows it proves: `backfill.1`.
+        of: String,
+    },
     /// From verify.sql: the query returns no row.
     Query,
 }

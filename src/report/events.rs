@@ -43,6 +43,11 @@ fn parts(event: &Event) -> (&'static str, Value) {
             "retry",
             json!({ "step": step, "attempt": attempt, "because": because, "milliseconds": whole(*milliseconds) }),
         ),
+        Event::Proved { step, rows, ranges, repaired } => {
+            ("proved", json!({ "step": step, "rows": rows, "ranges": ranges, "repaired": repaired }))
+        }
+        Event::Refilled { step, rows } => ("refilled", json!({ "step": step, "rows": rows })),
+        Event::Rechecked { step, proof, how } => ("rechecked", json!({ "step": step, "proof": proof, "how": how })),
         Event::ProofFailed { step, example } => ("proof_failed", json!({ "step": step, "example": example })),
         Event::Judged { phase, judgements } => {
             let gates: Vec<Value> = judgements

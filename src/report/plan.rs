@@ -52,6 +52,13 @@ fn step_text(step: &Step) -> String {
         text += format!("      {line}").trim_end();
         text.push('\n');
     }
+    match (&step.recheck, &step.action) {
+        (None, _) => {}
+        (Some(_), Action::Statement { transactional: true }) => {
+            text += "    first: the proofs again, with its locks held\n";
+        }
+        (Some(_), _) => text += "    first: the proofs again\n",
+    }
     text += &format!("    probe: {}\n    digest: {}\n", probe_text(step), &step.digest[..16.min(step.digest.len())]);
     text
 }

@@ -9,7 +9,7 @@ use colored::Colorize;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::pace::{Pace, roughly};
-use super::status::{one_line, rows_of};
+use super::status::{counted, one_line, proved, rows_of};
 use crate::gate::Verdict;
 use crate::run::Event;
 use crate::run::throttle::Reading;
@@ -171,6 +171,14 @@ pub fn lines(event: &Event) -> Vec<String> {
         Event::Retry { step, attempt, because, milliseconds } => vec![format!(
             "  {step}  {because}; try {attempt} was given up so that nobody queues behind it, the next in {milliseconds} ms"
         )],
+        Event::Proved { rows: 0, .. } => Vec::new(),
+        Event::Proved { step, rows, ranges, repaired } => {
+            vec![format!("  {step}  {}", proved(*rows, *ranges, *repaired))]
+        }
+        Event::Refilled { step, rows } => {
+            vec![format!("  {step}  {} that differed filled again", counted(*rows, "row"))]
+        }
+        Event::Rechecked { step, proof, how } => vec![format!("  {step}  locked; proof {proof} asked again: {how}")],
         Event::ProofFailed { step, example } => vec![format!("  {step}  {}: {example}", "not proved".red())],
         Event::Judged { judgements, .. } => judgements
             .iter()

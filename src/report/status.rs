@@ -11,7 +11,7 @@ use super::overview::{runner_json, runner_line};
 use super::pace::{Pace, roughly};
 use super::progress::percent;
 use crate::plan::{Action, Phase, Step};
-use crate::run::{Pause, RevertRecord, State, Status, StepRecord, Throttled};
+use crate::run::{Pause, ProofRecord, RevertRecord, State, Status, StepRecord, Throttled};
 
 /// How fast the backfills went between looks at the ledger.
 #[derive(Debug, Default)]
@@ -66,6 +66,9 @@ pub fn text(status: &Status<'_>, paces: &Paces) -> String {
                 rows(status, step, record, paces),
                 one_line(&step.sql)
             );
+            if let Some(proof) = status.proofs.iter().find(|proof| proof.step == step.id) {
+                text += &format!("  {:<12} {}\n", "", last_proof(proof));
+            }
             if let Some(problem) = record.and_then(|record| record.problem.as_ref()) {
                 text += &format!("  {:<12} last problem: {problem}\n", "");
             }
@@ -111,6 +114,7 @@ pub fn json(status: &Status<'_>) -> String {
                     "problem": record.and_then(|record| record.problem.clone()),
                     "started_at": record.and_then(|record| record.started_at.clone()),
                     "finished_at": record.and_then(|record| record.finished_at.clone()),
+                    "proof": status.proofs.iter().find(|proof| proof.step == step.id).map(proof_json),
                     "sql": step.sql,
                 })
             });
@@ -141,6 +145,20 @@ pub fn json(status: &Status<'_>) -> String {
         })),
     });
     format!("{object}\n")
+}
+
+fn proof_json(proof: &ProofRecord) -> serde_json::Value {
+    json!({
+        "outcome": proof.outcome.name(),
+        "rows": proof.rows,
+        "ranges": proof.ranges,
+        "repaired": proof.repaired,
+        "example": proof.example,
+        "write_position": proof.position,
+        "milliseconds": proof.milliseconds,
+        "proved_at": proof.proved_at,
+        "digest": proof.digest,
+    })
 }
 
 fn of_phase<'a>(status: &'a Status<'_>, phase: Phase) -> impl Iterator<Item = (&'a Step, Option<&'a StepRecord>)> {
@@ -183,6 +201,28 @@ fn average(status: &Status<'_>, record: &StepRecord) -> Option<u64> {
     let spent = time(&status.now)? - time(record.started_at.as_ref()?)?;
     let seconds = u64::try_from(spent.whole_seconds()).ok().filter(|seconds| *seconds >= 2)?;
     (record.state == State::Running && record.rows_done > 0).then(|| record.rows_done / seconds)
+}
+
+/// The last proof of a step, in words.
+fn last_proof(proof: &ProofRecord) -> String {
+    let at = proof.proved_at.as_deref().unwrap_or("?");
+    let what = match (&proof.example, proof.ranges) {
+        (Some(example), _) => example.clone(),
+        (None, 0) => "no row differs".to_string(),
+        (None, ranges) => proved(proof.rows, ranges, proof.repaired),
+    };
+    format!("{} {at} UTC: {what}", proof.outcome.name())
+}
+
+/// What a proof looked at.
+pub(super) fn proved(rows: u64, ranges: u64, repaired: u64) -> String {
+    let repaired = if repaired == 0 { String::new() } else { format!(", {} repaired", counted(repaired, "row")) };
+    format!("no row differs: {} in {}{repaired}", counted(rows, "row"), counted(ranges, "range"))
+}
+
+/// A number and what it counts: `1 row`, `2 rows`.
+pub(super) fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// Rows done beside the estimate of all of them, which is never shown as a number that was counted.

@@ -94,7 +94,7 @@ pub(super) async fn fill<S: Session>(
 
 /// Makes MySQL refuse a value that does not fit: a server that only warns would cut it short, and take the rest
 /// for the same in the proof.
-async fn strictly<S: Session>(session: &mut S, strict: bool) -> Result<(), DatabaseError> {
+pub(super) async fn strictly<S: Session>(session: &mut S, strict: bool) -> Result<(), DatabaseError> {
     if session.dialect() == Dialect::Mysql {
         let mode = if strict { "concat(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')" } else { "@@GLOBAL.sql_mode" };
         session.execute(&format!("SET SESSION sql_mode = {mode}"), &[]).await?;

@@ -47,6 +47,24 @@ pub enum Event {
         because: String,
         milliseconds: u128,
     },
+    /// No row differs; `repaired` of them did, and were filled again.
+    Proved {
+        step: String,
+        rows: u64,
+        ranges: u64,
+        repaired: u64,
+    },
+    /// Rows that differed were filled again by a proof.
+    Refilled {
+        step: String,
+        rows: u64,
+    },
+    /// With the locks of a step held, a proof was asked once more; `how` says what was looked at.
+    Rechecked {
+        step: String,
+        proof: String,
+        how: &'static str,
+    },
     /// A proof found rows that differ, with an example.
     ProofFailed {
         step: String,

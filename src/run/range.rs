@@ -126,6 +126,24 @@ impl Ranges {
         Ok(session.query(&sql, &values).await?.first().map(|row| encode(row)))
     }
 
+    /// How many rows of a range fulfil `wanted`, counted up to `limit`.
+    pub(super) async fn count<S: Session>(
+        &self,
+        session: &mut S,
+        sources: &str,
+        (from, to): (Option<&str>, Option<&str>),
+        wanted: &str,
+        limit: u64,
+    ) -> Result<u64, DatabaseError> {
+        let (condition, values) = self.condition(from, to);
+        let rows = format!("SELECT 1 FROM {sources} WHERE {condition} AND ({wanted}) LIMIT {limit}");
+        let rows = session.query(&format!("SELECT count(*) FROM ({rows}) AS differing"), &values).await?;
+        Ok(match rows.first().and_then(|row| row.first()) {
+            Some(Value::Int(count)) => u64::try_from(*count).unwrap_or(0),
+            _ => 0,
+        })
+    }
+
     /// `key > from AND key <= to`, and its parameters.
     pub(super) fn condition(&self, from: Option<&str>, to: Option<&str>) -> (String, Vec<Value>) {
         let mut parts = Vec::new();

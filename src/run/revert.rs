@@ -152,7 +152,7 @@ pub async fn undo<S: Session>(
                 Action::Statement { transactional: false } => {
                     statement::probed(session, &context, step, record, on_event).await
                 }
-                _ => statement::transactional(session, &context, step, &seen).await,
+                _ => statement::transactional(session, &context, step, &seen, on_event).await,
             }
             .map(Some)
         };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::ledger::{State, StepRecord};
-use super::{Context, Done, Event, Trouble, begin, finish, gates, sleep};
+use super::{Context, Done, Event, Trouble, begin, finish, gates, proof, sleep};
 use crate::database::{self, DatabaseError, DatabaseErrorKind, Held, Session};
 use crate::error::{Error, Kind};
 use crate::gate::Evidence;
@@ -21,9 +21,11 @@ pub(super) async fn transactional<S: Session>(
     context: &Context<'_>,
     step: &Step,
     seen: &Evidence,
+    on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
     begin(session).await?;
     let written = async {
+        proof::recheck(session, context, step, on_event).await?;
         for statement in parts(step, context.plan.dialect) {
             session.execute(statement, &[]).await?;
         }
@@ -73,7 +75,7 @@ pub(super) async fn again(
 ) -> Result<bool, Trouble> {
     let because = match trouble {
         Trouble::Database(error) if is_lock(error) => error.to_string(),
-        Trouble::GateClosed(because) => because.clone(),
+        Trouble::GateClosed(because) | Trouble::Unproved(because) => because.clone(),
         _ => return Err(repeat(trouble)),
     };
     if *attempt + 1 >= TRIES {
@@ -94,6 +96,7 @@ fn is_lock(error: &DatabaseError) -> bool {
 fn repeat(trouble: &Trouble) -> Trouble {
     match trouble {
         Trouble::GateClosed(because) => Trouble::GateClosed(because.clone()),
+        Trouble::Unproved(because) => Trouble::Unproved(because.clone()),
         Trouble::Database(error) => Trouble::Database(error.clone()),
         Trouble::LeaseLost => Trouble::LeaseLost,
         Trouble::Refused(error) => Trouble::Refused(error.clone()),
@@ -136,7 +139,15 @@ pub(super) async fn probed<S: Session>(
         // What is there already is not ours: the server will say so. A ledger that called it begun would take
         // it for ours after a crash.
         (false, Seen::TookEffect) => {}
-        (_, Seen::Nothing) => mark_alone(session, context, step, State::Running).await?,
+        (_, Seen::Nothing) => {
+            if let Err(trouble) = proof::recheck_before(session, context, step, on_event).await {
+                if ours {
+                    mark_alone(session, context, step, State::Pending).await?;
+                }
+                return Err(trouble);
+            }
+            mark_alone(session, context, step, State::Running).await?;
+        }
     }
     if let Err(error) = patiently(session, step, expectations).await {
         if error.kind == DatabaseErrorKind::ConnectionLost {

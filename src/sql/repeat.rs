@@ -44,6 +44,30 @@ pub fn volatile(dialect: Dialect, expression: &str) -> Option<String> {
     Expression { source: expression, tokens: &tokens }.volatile().map(str::to_string)
 }
 
+/// Whether an expression names this column.
+pub fn mentions(dialect: Dialect, expression: &str, column: &str) -> bool {
+    tokens(dialect, expression).iter().any(|token| match token.kind {
+        Kind::Word => token.text(expression).eq_ignore_ascii_case(column),
+        Kind::Quoted => unquote(token.text(expression)).eq_ignore_ascii_case(column),
+        _ => false,
+    })
+}
+
+/// Whether an expression is the same for every row: a number, a text, TRUE or FALSE, also cast.
+pub fn is_constant(dialect: Dialect, expression: &str) -> bool {
+    let tokens = tokens(dialect, expression);
+    let expression = Expression { source: expression, tokens: &tokens };
+    (0..tokens.len()).all(|at| match tokens[at].kind {
+        Kind::String | Kind::Number => true,
+        Kind::Symbol => ["-", "+", ":", "::"].contains(&expression.text(at)),
+        Kind::Word => {
+            let is_type = at >= 1 && expression.text(at - 1).starts_with(':');
+            is_type || ["TRUE", "FALSE"].iter().any(|word| expression.text(at).eq_ignore_ascii_case(word))
+        }
+        _ => false,
+    })
+}
+
 fn tokens(dialect: Dialect, source: &str) -> Vec<Token> {
     let mut lexer = Lexer::new(source, dialect);
     std::iter::from_fn(|| lexer.next()).collect()

@@ -191,6 +191,8 @@ async fn end_state(url: &str) -> Vec<Vec<Vec<Value>>> {
         format!("SELECT id, state, rows_done, rows_total, problem FROM {ledger}step ORDER BY position"),
         format!("SELECT step, count(*) FROM {ledger}event WHERE kind = 'done' GROUP BY step ORDER BY step"),
         format!("SELECT count(*) FROM {ledger}plan WHERE finished_at IS NOT NULL"),
+        format!("SELECT count(*) FROM {ledger}event WHERE kind = 'repaired'"),
+        format!("SELECT DISTINCT step FROM {ledger}proof WHERE outcome = 'proved' ORDER BY step"),
     ] {
         state.push(session.query(&sql, &[]).await.unwrap());
     }
@@ -218,15 +220,45 @@ fn assert_right(state: &[Vec<Vec<Value>>]) {
     assert!(state[3].iter().all(|step| step[1] == Value::Int(1)), "{:?}", state[3]);
 }
 
-/// Loses every answer of a run of the plan.
+/// The fill did not see the last row: its proof found and filled it, once.
+fn assert_repaired(state: &[Vec<Vec<Value>>]) {
+    assert_eq!(state[0].len(), usize::try_from(ROWS).unwrap() + 1);
+    for row in &state[0] {
+        let [Value::Int(id), Value::Text(status)] = row.as_slice() else { panic!("columns: {row:?}") };
+        let expected = match id {
+            9000 => "late".to_string(),
+            id if id / 3 % 7 == 0 => "none".to_string(),
+            id => format!("state {}", id / 3 % 5),
+        };
+        assert_eq!(*status, expected, "row {id}");
+    }
+    assert!(state[2].iter().all(|step| step[1] == Value::Text("done".into())), "{:?}", state[2]);
+    assert_eq!(state[5], [[Value::Int(1)]], "repaired once");
+    assert_eq!(state[6].len(), 2, "proved after the fill and before the drop: {:?}", state[6]);
+}
+
+/// Loses every answer of a run of the plan, and of one whose proof has something to repair.
 #[expect(clippy::print_stdout, reason = "how many runs it was")]
 async fn crash_loop(url: &str, dialect: Dialect) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/crash").join(dialect.name()).join("everything");
-    let plan = directory::read(&path, Some(dialect)).unwrap();
     let mut control = database::connect(url, "lockkeeper control").await.unwrap();
     let mut runs = opening_loop(url, &mut control).await;
+    runs += answers_loop(url, dialect, "everything", &mut control, assert_right).await;
+    runs += answers_loop(url, dialect, "repaired", &mut control, assert_repaired).await;
+    println!("crash loop on {dialect}: {runs} runs, an answer lost in each");
+}
 
-    reset(&mut control).await;
+/// Loses every answer of a run of one plan. Returns the runs.
+async fn answers_loop(
+    url: &str,
+    dialect: Dialect,
+    plan: &str,
+    control: &mut Connection,
+    assert_right: fn(&[Vec<Vec<Value>>]),
+) -> u32 {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/crash").join(dialect.name()).join(plan);
+    let plan = directory::read(&path, Some(dialect)).unwrap();
+    let mut runs = 0;
+    reset(control).await;
     let undisturbed = Fault { counted: AtomicU32::new(0), number: 0, lost: Lost::Before };
     run_to_the_end(url, &plan, &path, &undisturbed).await;
     let expected = end_state(url).await;
@@ -236,13 +268,13 @@ async fn crash_loop(url: &str, dialect: Dialect) {
     assert!(answers > 50, "{answers} answers are too few to be all of them");
     for number in 1..=answers {
         for lost in [Lost::Before, Lost::After] {
-            reset(&mut control).await;
+            reset(control).await;
             run_to_the_end(url, &plan, &path, &Fault { counted: AtomicU32::new(0), number, lost }).await;
             assert_eq!(end_state(url).await, expected, "after answer {number} was lost, {lost:?}");
             runs += 1;
         }
     }
-    println!("crash loop on {dialect}: {runs} runs, an answer lost in each");
+    runs
 }
 
 /// Loses every answer of the first opening of a ledger; the ledger is there in the end. Returns the runs.

@@ -86,6 +86,7 @@ fn plan(dialect: Dialect, settings: Settings) -> Plan {
         settings,
         files: vec![],
         digest: DIGEST.into(),
+        sync: vec![],
         steps: vec![],
         revert: vec![],
     }

@@ -24,6 +24,7 @@ mod live;
 mod pgbouncer;
 mod metrics;
 mod plan;
+mod proof;
 mod python;
 mod read_only;
 mod recipes;

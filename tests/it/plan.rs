@@ -1,6 +1,7 @@
 //! Change directories into plans: the steps, and above all what is refused.
 
 mod command;
+mod proof;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,7 +62,7 @@ fn example(name: &str) -> PathBuf {
 
 #[test]
 fn every_example_prints_its_plan() {
-    for (name, dialect) in EXAMPLES {
+    for (name, dialect) in EXAMPLES.into_iter().chain([("not-null-postgres", Dialect::Postgres)]) {
         let directory = example(name);
         let plan = directory::read(&directory, None).unwrap();
         assert_eq!(plan.dialect, dialect);
@@ -296,6 +297,20 @@ fn what_cannot_be_carried_out_is_refused_with_its_place() {
         ),
         (&[expand, ("backfill.sql", "UPDATE t SET a = DEFAULT;")], "change/backfill.sql:1: DEFAULT cannot be compared"),
         (
+            &[
+                (
+                    "expand.sql",
+                    "ALTER TABLE t ADD COLUMN a int;\nALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID;",
+                ),
+                ("backfill.sql", "UPDATE t SET a = b;"),
+            ],
+            "change/expand.sql:2: this demands something of `a` before backfill.sql has filled it",
+        ),
+        (
+            &[expand, ("backfill.sql", "ALTER TABLE t ALTER a SET NOT NULL;\nUPDATE t SET a = b;")],
+            "change/backfill.sql:2: this fills after line 1 has begun to enforce",
+        ),
+        (
             &[expand, ("backfill.sql", "UPDATE t SET a = b;\nUPDATE t SET a = c WHERE a IS NULL;")],
             "change/backfill.sql:2: `a` is filled a second time, after line 1",
         ),
@@ -424,7 +439,7 @@ fn what_change_toml_cannot_mean_is_refused() {
         ),
         (
             "colour = 1".into(),
-            "c.toml:1: no setting `colour`: the settings here are dialect, strategy, versions, backfill, consumers",
+            "c.toml:1: no setting `colour`: the settings here are dialect, strategy, versions, backfill, proof, consumers",
         ),
         ("dialect = \"postgre\"".into(), "c.toml: no dialect `postgre`: did you mean `postgres`?"),
         ("strategy = \"rollin\"".into(), "c.toml: no strategy `rollin`: did you mean `rolling`?"),
@@ -433,6 +448,7 @@ fn what_change_toml_cannot_mean_is_refused() {
         ("[backfill]\nbatch-time = \"100\"".into(), "c.toml: `backfill.batch-time = \"100\"` is no duration"),
         ("[backfill]\nbatch-time = \"0ms\"".into(), "c.toml: `backfill.batch-time = \"0ms\"` is no duration"),
         ("[backfill]\nbatch-time = \"1h\"".into(), "c.toml: `backfill.batch-time = \"1h\"` is no duration"),
+        ("[proof]\nlock-time = \"1h\"".into(), "c.toml: `proof.lock-time = \"1h\"` is no duration"),
         ("[backfill]\nbatch-rows = 0".into(), "c.toml: `backfill.batch-rows` has to be at least 1"),
         ("[backfill]\nbatch-rows = -1".into(), "c.toml:2: invalid value: integer `-1`"),
         ("[versions]\nnew = \"\"".into(), "c.toml: `versions.new` is empty"),

@@ -1,6 +1,6 @@
 //! The statements of backfill.sql: which go through a table in batches, and the proof of each.
 
-use super::{Proof, Statement};
+use super::{Proof, Statement, order};
 use crate::error::{Error, Result};
 use crate::plan::{Backfill, Verify};
 use crate::sql::{self, Assignment, Change, Conjunct, Dialect, Dml, Name, Unrepeatable, Verb};
@@ -199,9 +199,11 @@ impl Batched<'_> {
         ))
     }
 
-    /// The proof: no row that the statement means is still as it would not leave it.
-    pub(super) fn proof(&self, dialect: Dialect) -> Result<Proof> {
-        let meant = self.dml.filter.iter().filter(|part| !part.guard).map(|part| format!("({})", part.text));
+    /// The proof of step `of`: no row that the statement means is still as it would not leave it.
+    pub(super) fn proof(&self, dialect: Dialect, of: String) -> Result<Proof> {
+        let written = self.assignments();
+        let is_meant = |part: &&Conjunct| !part.guard || order::is_meant(dialect, part, &written);
+        let meant = self.dml.filter.iter().filter(is_meant).map(|part| format!("({})", part.text));
         let mut all: Vec<String> = meant.collect();
         match self.dml.verb {
             Verb::Delete => {}
@@ -216,7 +218,7 @@ impl Batched<'_> {
         let (condition, sources) = (all.join(" AND "), self.dml.sources.clone());
         Ok(Proof {
             sql: format!("SELECT * FROM {sources} WHERE {condition}"),
-            verify: Verify::Derived { rows: self.backfill.rows.clone(), sources, condition },
+            verify: Verify::Derived { rows: self.backfill.rows.clone(), sources, condition, of },
             file: self.statement.file.to_string(),
             line: self.statement.line,
         })

@@ -22,6 +22,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("V2__origin_and_views", include_str!("V2__origin_and_views.sql")),
     ("V3__throttle", include_str!("V3__throttle.sql")),
     ("V4__revert", include_str!("V4__revert.sql")),
+    ("V5__proof", include_str!("V5__proof.sql")),
 ];
 
 /// The version of this program.
