@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::{Context, Event, Trouble, sleep};
+use super::{Context, Event, Reminder, Trouble, sleep};
 use crate::database::{self, DatabaseError, Session, Value};
 use crate::error::{self, Error};
 use crate::plan::{Plan, Throttle};
@@ -353,7 +353,8 @@ pub(super) async fn before_step<S: Session>(
     wait: bool,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Ahead, Trouble> {
-    let mut told = String::new();
+    let mut reminder = Reminder::default();
+    let mut waited = false;
     let began = Instant::now();
     loop {
         let pause = context.ledger.paused(session, &context.plan.name).await?;
@@ -364,7 +365,7 @@ pub(super) async fn before_step<S: Session>(
                 .map(|because| ("windows", because)),
         };
         let Some((signal, because)) = because else {
-            if !told.is_empty() {
+            if waited {
                 on_event(Event::WentOn { milliseconds: began.elapsed().as_millis() });
             }
             return Ok(Ahead::Free);
@@ -372,8 +373,8 @@ pub(super) async fn before_step<S: Session>(
         if !wait {
             return Ok(Ahead::Held(because));
         }
-        if told != because {
-            told.clone_from(&because);
+        waited = true;
+        if reminder.is_due(&because, Instant::now()) {
             on_event(Event::Throttled { signal: signal.to_string(), because, unreadable: false });
         }
         if !sleep(INTERVAL, context.stop).await {

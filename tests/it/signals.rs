@@ -86,9 +86,10 @@ async fn interrupted(change: &Change, said: &Said) {
     ledger.release(&mut session, &lease).await.unwrap();
 }
 
-/// A second session of the test's that holds a transaction open.
+/// A second session of the test's that holds a transaction open, for as long as the test takes.
 async fn transaction(change: &Change, sql: &str) -> Connection {
     let mut session = change.session().await;
+    session.execute("SET idle_in_transaction_session_timeout = 0", &[]).await.unwrap();
     session.execute("BEGIN", &[]).await.unwrap();
     session.query(sql, &[]).await.unwrap();
     session
