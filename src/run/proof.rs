@@ -233,9 +233,12 @@ impl Pass<'_> {
                         proof.example = Some(self.example(session, from.as_deref(), Some(&to), &key).await?);
                         return Ok(Walked::Through);
                     }
-                    // As many rows as a batch of the backfill may lock.
-                    (to, rows) = self.ranges.bound(session, from.as_deref(), &to, settings.batch_rows).await?;
-                    proof.repaired += self.repair(session, from.as_deref(), &to, on_event).await?;
+                    // As many rows as a batch of the backfill may lock; the row may be behind those.
+                    size = settings.batch_rows;
+                    (to, rows) = self.ranges.bound(session, from.as_deref(), &to, size).await?;
+                    if self.differing(session, from.as_deref(), Some(&to)).await?.is_some() {
+                        proof.repaired += self.repair(session, from.as_deref(), &to, on_event).await?;
+                    }
                     if let Some(key) = self.differing(session, from.as_deref(), Some(&to)).await? {
                         proof.example = Some(self.example(session, from.as_deref(), Some(&to), &key).await?);
                         return Ok(Walked::Through);
