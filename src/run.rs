@@ -13,6 +13,7 @@ mod proof;
 mod range;
 mod reminder;
 pub mod revert;
+mod standstill;
 mod statement;
 pub mod throttle;
 
@@ -293,11 +294,7 @@ async fn perform<S: Session>(
             statement::transactional(session, context, step, seen, on_event).await
         }
         Action::Statement { transactional: false } => {
-            // Nothing fences such a statement, so the server ends the session of a runner that stands still before it.
-            database::end_when_idle(session, Some(ledger::STANDSTILL)).await?;
-            let done = statement::probed(session, context, step, record, on_event).await;
-            let reset = database::end_when_idle(session, None).await;
-            done.and_then(|done| Ok(reset.map(|()| done)?))
+            standstill::probed(session, context, step, record, on_event).await
         }
         Action::Backfill(backfill) => backfill::fill(session, context, step, backfill, record, on_event).await,
         Action::Verify(verify) => proof::prove(session, context, step, verify, on_event).await,

@@ -19,7 +19,6 @@ use crate::gate::{Approval, Judgement};
 use crate::plan::Plan;
 use crate::sql::Dialect;
 
-pub(super) use lease::STANDSTILL;
 pub use lease::{HeldBy, Lease};
 pub use overview::{NextStep, Overview};
 pub use pause::{Pause, Throttled};

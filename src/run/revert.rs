@@ -12,9 +12,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::ledger::{RevertRecord, State};
-use super::statement;
 use super::{Context, Done, Event, Outcome, Request, Trouble, begin, changed_files, finish, gates, sleep, tell};
 use super::{Lease, Ledger, MAY_CHANGE};
+use super::{standstill, statement};
 use crate::database::{self, DatabaseError, Held, Session};
 use crate::error::{Error, Kind, Result};
 use crate::gate::{self, Judgement, Verdict};
@@ -113,6 +113,7 @@ pub async fn undo<S: Session>(
     let context =
         Context { plan, ledger, lease, directory: &request.directory, pace: None, stop: request.stop, reverting: true };
     let in_words = |trouble: Trouble| trouble.into_error(&format!("undoing {}", plan.name));
+    ledger.settle(session, lease, &plan.name, true).await?;
     stand_in(session, &context, request, word).await?;
     let mut judged = Vec::new();
     // Nothing is begun that could not go on.
@@ -150,7 +151,7 @@ pub async fn undo<S: Session>(
             }
             match &step.action {
                 Action::Statement { transactional: false } => {
-                    statement::probed(session, &context, step, record, on_event).await
+                    standstill::probed(session, &context, step, record, on_event).await
                 }
                 _ => statement::transactional(session, &context, step, &seen, on_event).await,
             }

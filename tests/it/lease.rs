@@ -127,6 +127,47 @@ async fn every_write_is_fenced_on_sqlite() {
     every_write_is_fenced(&servers::sqlite().url, Dialect::Sqlite).await;
 }
 
+/// So is every write of an undo.
+async fn every_write_of_an_undo_is_fenced(database: TestDatabase, dialect: Dialect) {
+    let change = Change::rename(database, dialect, 10).await;
+    let plan = directory::read(&change.path, Some(dialect)).unwrap();
+    let mut session = Recorder { connection: change.session().await, sent: Vec::new() };
+    let ledger = Ledger::open(&mut session).await.unwrap();
+    let lease = ledger.acquire(&mut session, "audit", None).await.unwrap().unwrap();
+    let request =
+        Request { plan: &plan, directory: change.path.clone(), phase: None, wait: None, pace: None, stop: &|| false };
+    run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap();
+    session.sent.clear();
+    let word = run::revert::Word { by: "audit", reason: "a test" };
+    let outcome = run::revert::undo(&mut session, &ledger, &lease, &request, word, &mut |_| {}).await.unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+    // A person's word needs no lease.
+    session.sent.retain(|sql| !(sql.starts_with("INSERT INTO") && sql.contains("approval")));
+    let plan = Plan { steps: plan.revert.clone(), ..plan };
+    assert_eq!(unfenced(&session.sent, &plan), Vec::<String>::new());
+    assert!(session.sent.iter().any(|sql| renews(sql)));
+    let alone = plan.steps.iter().any(|step| step.action == (Action::Statement { transactional: false }));
+    let limited = |sql: &String| sql.contains("wait_timeout = 15") || sql.contains("'15000ms'");
+    assert_eq!(session.sent.iter().any(limited), alone, "{:?}", session.sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_write_of_an_undo_is_fenced_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    every_write_of_an_undo_is_fenced(database, Dialect::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_write_of_an_undo_is_fenced_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    every_write_of_an_undo_is_fenced(database, Dialect::Mysql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_write_of_an_undo_is_fenced_on_sqlite() {
+    every_write_of_an_undo_is_fenced(servers::sqlite(), Dialect::Sqlite).await;
+}
+
 /// The server's clock alone says when a lease ends: a runner whose clock is wrong takes none over, and loses none.
 #[test]
 fn the_ledger_asks_no_clock_of_ours() {

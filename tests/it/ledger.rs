@@ -299,6 +299,7 @@ async fn refused_in_the_copy(change: &mut Change, original: &str, copy: TestData
     let refused = change.say(&["run"]);
     expect(&refused, 2, &[&began]);
     let forget = refused.err.split("say so and run again: ").nth(1).expect("a way out").trim().to_string();
+    expect(&change.say(&["revert", "--yes"]), 2, &[&began]);
     let mut session = change.session().await;
     session.execute(&forget, &[]).await.unwrap();
     expect(&change.say(&["run"]), 3, &["gate approval: pending"]);

@@ -1,7 +1,5 @@
 //! The lease: one runner at a time, and a token that stops one that was overtaken.
 
-use std::time::Duration;
-
 use super::{Ledger, text};
 use crate::database::{DatabaseError, Session, Value};
 use crate::run::Trouble;
@@ -12,10 +10,6 @@ pub struct Lease {
     pub holder: String,
     pub token: i64,
 }
-
-/// How long a runner may stand still before a statement that carries no fence: with a heartbeat just before, its lease
-/// lives longer.
-pub(in crate::run) const STANDSTILL: Duration = Duration::from_secs(15);
 
 /// Who holds the lease when it was not to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
