@@ -178,7 +178,7 @@ pub fn lines(event: &Event) -> Vec<String> {
         Event::Refilled { step, rows } => {
             vec![format!("  {step}  {} that differed filled again", counted(*rows, "row"))]
         }
-        Event::Rechecked { step, proof, how } => vec![format!("  {step}  locked; proof {proof} asked again: {how}")],
+        Event::Rechecked { step, proof, how } => vec![format!("  {step}  proof {proof} asked again: {how}")],
         Event::ProofFailed { step, example } => vec![format!("  {step}  {}: {example}", "not proved".red())],
         Event::Judged { judgements, .. } => judgements
             .iter()

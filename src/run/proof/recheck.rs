@@ -2,7 +2,8 @@
 //!
 //! Cheap, because everybody waits for these locks: either every row is asked, where that takes no longer than
 //! `proof.lock-time`, or only the rows beyond the last key that was proved, where the sync triggers that stood during
-//! the proof have stood ever since. Where neither can be had, nothing is taken away.
+//! the proof have stood ever since. Where neither can be had, nothing is taken away. PostgreSQL ends a question whose time
+//! is up; on the others the time that the proof took has to tell.
 
 use std::time::{Duration, Instant};
 
