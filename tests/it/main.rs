@@ -30,6 +30,7 @@ mod read_only;
 mod recipes;
 mod releases;
 mod revert;
+mod replica;
 mod rights;
 mod risk;
 mod rules;

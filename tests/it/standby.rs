@@ -4,7 +4,6 @@
 //! A shell holds the server and reads from us; when we are gone, however that came about, it stops the server and
 //! removes its directory.
 
-use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,9 +21,8 @@ pub(crate) struct Cluster {
     keeper: Child,
 }
 
-/// Stops the server when its standard input ends. The server itself has none.
-const KEEP: &str =
-    r#"trap "" INT; d=$1; shift; "$@" & server=$!; cat > "$d/input"; kill -QUIT $server; wait $server; rm -rf "$d""#;
+/// Stops the server by this signal when its standard input ends. The server itself has none.
+pub(crate) const KEEP: &str = r#"trap "" INT; signal=$1; d=$2; shift 2; "$@" & server=$!; cat > "$d/input"; kill -$signal $server; wait $server; rm -rf "$d""#;
 
 impl Cluster {
     /// A primary that standbys may follow, with these settings besides; `None` where the machine cannot.
@@ -32,7 +30,7 @@ impl Cluster {
         // Says SKIP, or fails, as for every other test.
         servers::temporary(Engine::Postgres)?;
         let programs = programs()?;
-        let directory = directory();
+        let directory = directory("postgres");
         let data = directory.join("data");
         let mut initialize = as_postgres(&programs.join("initdb"));
         initialize.arg("-D").arg(&data).args([
@@ -50,7 +48,7 @@ impl Cluster {
 
     /// A standby that follows this server under this name, through a slot of the same name.
     pub(crate) async fn standby(&self, name: &str, settings: &[&str]) -> Self {
-        let directory = directory();
+        let directory = directory("postgres");
         let mut copy = as_postgres(&self.programs.join("pg_basebackup"));
         copy.arg("-D").arg(directory.join("data")).args([
             "-X",
@@ -74,14 +72,14 @@ impl Cluster {
 
     async fn serve(programs: PathBuf, directory: PathBuf, settings: &[&str]) -> Self {
         let mut keeper = as_postgres(Path::new("sh"));
-        keeper.args(["-c", KEEP, "keep"]).arg(&directory).arg(programs.join("postgres"));
+        keeper.args(["-c", KEEP, "keep", "QUIT"]).arg(&directory).arg(programs.join("postgres"));
         keeper.arg("-D").arg(directory.join("data")).arg("-k").arg(&directory);
         let ours = ["listen_addresses=", "fsync=off", "wal_level=replica", "max_wal_senders=8", "shared_buffers=16MB"];
         for setting in ours.iter().chain(settings) {
             keeper.args(["-c", setting]);
         }
         let log = std::fs::File::create(directory.join("log")).unwrap();
-        let keeper = keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let cluster = Self { programs, directory, keeper };
         // Its ninth line says so; a standby's when it can be read.
         for _ in 0..2_000 {
@@ -97,38 +95,41 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if let Some(mut input) = self.keeper.stdin.take() {
-            let _ = input.flush();
-        }
+        drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
 }
 
-/// PostgreSQL refuses to run as root.
-fn as_postgres(program: &Path) -> Command {
+/// As this account where we are root, which servers refuse to run as.
+pub(crate) fn as_account(program: &Path, name: &str) -> Command {
     let mut command = Command::new(program);
-    command.current_dir("/").env("LC_ALL", "C");
-    if let Some(user) = account() {
+    command.current_dir("/").env("LC_ALL", "C").process_group(0);
+    if let Some(user) = account(name) {
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     }
     command
 }
 
-fn account() -> Option<User> {
-    geteuid().is_root().then(|| User::from_name("postgres").unwrap().expect("the account postgres"))
+fn as_postgres(program: &Path) -> Command {
+    as_account(program, "postgres")
+}
+
+fn account(name: &str) -> Option<User> {
+    let named = |name| User::from_name(name).ok().flatten();
+    geteuid().is_root().then(|| named(name).or_else(|| named("nobody")).expect("an account for servers"))
 }
 
 /// A directory with a short path, for the socket, that the server's account owns.
-fn directory() -> PathBuf {
+pub(crate) fn directory(name: &str) -> PathBuf {
     let parent = std::env::var_os("LOCKKEEPER_TMP").map_or_else(std::env::temp_dir, PathBuf::from);
     let directory = tempfile::Builder::new().prefix("lk-").tempdir_in(parent).unwrap().keep();
-    if let Some(user) = account() {
+    if let Some(user) = account(name) {
         std::os::unix::fs::chown(&directory, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
     }
     directory
 }
 
-fn succeed(command: &mut Command) {
+pub(crate) fn succeed(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

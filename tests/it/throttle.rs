@@ -5,9 +5,11 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use lockkeeper::database::{Session, Value, connect};
+use lockkeeper::database::{Connection, DatabaseError, Session, Value, connect};
 use lockkeeper::sql::Dialect;
+use tokio::task::JoinHandle;
 
+use super::replica::Replicated;
 use super::run::{Change, Said, expect};
 use super::servers::{self, TestDatabase};
 use super::standby::Cluster;
@@ -391,4 +393,86 @@ async fn outside_its_window_a_run_exits_or_waits() {
     expect(&run.ends(), 130, &[]);
     change.write("change.toml", "dialect = \"sqlite\"\n[throttle]\nwindows = [\"00:00-24:00 Europe/Berlin\"]\n");
     expect(&change.say(&["run", "--phase", "expand"]), 0, &[]);
+}
+
+/// A replica that applies nothing cannot tell its lag; one that applies late tells it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lagging_replica_holds_on_mariadb() {
+    let Some(pair) = Replicated::start().await else { return };
+    let replicas = pair.replica_url("shop");
+    let settings = format!("[throttle]\nreplicas = [\"{replicas}\"]\nreplica-lag = \"1s\"\nmax-rate = 500\n");
+    let change = ready(TestDatabase::at(pair.url("shop")), Dialect::Mysql, 3_000, &settings).await;
+    let mut replica = connect(&replicas, "test").await.unwrap();
+    replica.execute("STOP SLAVE SQL_THREAD", &[]).await.unwrap();
+    let mut run = Running::start(&change, BACKFILL);
+    run.hears("cannot be read: replication does not run there (receiving: Yes, applying: No)");
+    assert_eq!(left(&change).await, 3_000);
+    let delay = async |replica: &mut Connection, seconds: u32| {
+        for statement in ["STOP SLAVE", &format!("CHANGE MASTER TO MASTER_DELAY = {seconds}"), "START SLAVE"] {
+            replica.execute(statement, &[]).await.unwrap();
+        }
+    };
+    delay(&mut replica, 5).await;
+    let said = run.hears(" s behind; stops above 1 s, goes on at 500 ms");
+    assert!(said.contains("held: replica mysql://root@localhost/shop"), "{said}");
+    delay(&mut replica, 0).await;
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
+    assert_eq!(left(&change).await, 0);
+}
+
+/// A session of the application that is busy with this for a while.
+async fn at_work(url: &str, sql: &'static str) -> JoinHandle<Result<u64, DatabaseError>> {
+    let mut session = connect(url, "order-service/v1").await.unwrap();
+    tokio::spawn(async move { session.execute(sql, &[]).await })
+}
+
+/// What is over its limit says so: sessions at work, the growth of the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_at_work_and_the_log_hold_on_postgres() {
+    let Some(primary) = Cluster::primary(&[]).await else { return };
+    let settings =
+        "[throttle]\nactive-sessions = { stop-above = 1, go-below = 0 }\nwal-rate = \"64kB/s\"\nautovacuum = true\n";
+    let mut change = ready(TestDatabase::at(primary.url("postgres")), Dialect::Postgres, 500, settings).await;
+    let url = primary.url("postgres");
+    let sleepers = [at_work(&url, "SELECT pg_sleep(60)").await, at_work(&url, "SELECT pg_sleep(60)").await];
+    let mut run = Running::start(&change, BACKFILL);
+    run.hears("held: 2 sessions are at work; stops above 1, goes on at 0");
+    let session = &mut change.session().await;
+    let writing = at_work(
+        &url,
+        "DO $$ BEGIN FOR n IN 1..60 LOOP CREATE TABLE t AS SELECT repeat('x', 90) FROM generate_series(1, 20000);
+        DROP TABLE t; COMMIT; PERFORM pg_sleep(0.1); END LOOP; END $$",
+    )
+    .await;
+    let said = run.hears("held: the server writes ");
+    assert!(said.contains("/s of log; stops above 64 kB/s, goes on at 32 kB/s"), "{said}");
+    let stop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'order-service%'";
+    session.query(stop, &[]).await.unwrap();
+    for task in sleepers.into_iter().chain([writing]) {
+        assert!(task.await.unwrap().is_err(), "it was ended");
+    }
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
+    assert_eq!(left(&change).await, 0);
+
+    // A vacuum that takes its time.
+    change.write("change.toml", "dialect = \"postgres\"\n[throttle]\nautovacuum = true\n");
+    change.named("0043_orders_customer");
+    change.write("expand.sql", "ALTER TABLE orders ADD COLUMN client text;");
+    change.write("backfill.sql", "UPDATE orders SET client = customer WHERE client IS NULL;");
+    change.write("change.toml", "dialect = \"postgres\"\n[throttle]\nautovacuum = true\n");
+    let slowly = "SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1; SET vacuum_cost_page_hit = 1; SET vacuum_cost_page_dirty = 20";
+    let mut vacuum = connect(&primary.url("postgres"), "order-service/vacuum").await.unwrap();
+    for statement in slowly.split("; ") {
+        vacuum.execute(statement, &[]).await.unwrap();
+    }
+    expect(&change.say(&["run", "--phase", "expand"]), 0, &[]);
+    let vacuum = tokio::spawn(async move { vacuum.execute("VACUUM orders", &[]).await });
+    let mut run = Running::start(&change, BACKFILL);
+    run.hears("held: a vacuum works on orders");
+    session.query(stop, &[]).await.unwrap();
+    let _ = vacuum.await;
+    run.hears("going on after");
+    expect(&run.ends(), 0, &[]);
 }

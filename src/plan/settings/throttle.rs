@@ -84,7 +84,9 @@ impl Unit {
     /// A value with its unit, for people.
     pub fn show(self, value: f64) -> String {
         match self {
-            Self::Number => short(value),
+            // Those of a user's own queries may be of any size.
+            Self::Number if value.abs() < 0.001 => format!("{value}"),
+            Self::Number => format!("{}", (value * 1000.0).round() / 1000.0),
             Self::Seconds if value < 1.0 => format!("{} ms", short(value * 1000.0)),
             Self::Seconds => format!("{} s", short(value)),
             Self::Bytes => bytes(value),

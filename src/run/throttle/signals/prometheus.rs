@@ -41,7 +41,8 @@ async fn ask(query: &Prometheus) -> Result<f64, String> {
 }
 
 fn address(query: &Prometheus) -> Result<Url, String> {
-    let url = settings::resolve_url(&query.url).map_err(|_| format!("the variable of its {} is not set", query.url))?;
+    let url = settings::resolve_url(&query.url)
+        .map_err(|_| format!("its `url` is {}, and that variable is not set", query.url))?;
     // Without the text: it may hold a password.
     let wrong = || "its `url` is none: write it as http://host:9090".to_string();
     let mut url = Url::parse(&url).map_err(|_| wrong())?;
