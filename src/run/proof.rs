@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::backfill::strictly;
 use super::ledger::{ProofOutcome, ProofRecord, State, StepRecord};
 use super::range::Ranges;
+use super::throttle::Watch;
 use super::{Context, Done, Event, Trouble, begin, finish};
 use crate::database::{self, DatabaseError, Session};
 use crate::error::{Error, Kind};
@@ -209,19 +210,34 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Looks at every row, in ranges that are sized by time; a row that differs stands in `proof` as the example.
+    /// Looks at every row, in ranges that are sized by time, and heeds the load as a backfill does; a row that differs
+    /// stands in `proof` as the example.
     async fn walk<S: Session>(
         &self,
         session: &mut S,
         proof: &mut ProofRecord,
         on_event: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Walked, Trouble> {
+        let watch = Watch::begin(session, self.context, self.table, on_event).await?;
+        let walked = self.walk_watched(session, &watch, proof, on_event).await?;
+        watch.end(session).await?;
+        Ok(walked)
+    }
+
+    async fn walk_watched<S: Session>(
+        &self,
+        session: &mut S,
+        watch: &Watch,
+        proof: &mut ProofRecord,
+        on_event: &mut (dyn FnMut(Event) + Send),
+    ) -> Result<Walked, Trouble> {
         let settings = &self.context.plan.settings;
         let mut size = ROWS;
+        let mut took = Duration::ZERO;
         let mut last = self.ranges.greatest(session).await?;
         loop {
             while proof.last_key != last {
-                if (self.context.stop)() {
+                if !watch.pass(0, took, self.context.stop, on_event).await {
                     return Ok(Walked::Interrupted);
                 }
                 let from = proof.last_key.clone();
@@ -246,6 +262,7 @@ impl Pass<'_> {
                 } else {
                     size = next_size(size, begun.elapsed(), settings.batch_time * 5);
                 }
+                took = begun.elapsed();
                 proof.rows += rows;
                 proof.ranges += 1;
                 proof.last_key = Some(to);
