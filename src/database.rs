@@ -41,7 +41,7 @@ pub enum Value {
 }
 
 /// One connection.
-pub trait Session: Send {
+pub trait Session: Send + Sized {
     /// Whose SQL it speaks.
     fn dialect(&self) -> Dialect;
 
@@ -61,6 +61,12 @@ pub trait Session: Send {
         sql: &str,
         parameters: &[Value],
     ) -> impl Future<Output = Result<Vec<Vec<Value>>, DatabaseError>> + Send;
+
+    /// A further connection to the same database, as the same user.
+    ///
+    /// # Errors
+    /// As `connect`.
+    fn another(&self) -> impl Future<Output = error::Result<Self>> + Send;
 }
 
 /// What a server or a connection said, as data.
@@ -154,7 +160,14 @@ pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to one of the three.
-pub enum Connection {
+pub struct Connection {
+    driver: Driver,
+    /// What it was opened with, for another one like it; it holds a password and is never shown.
+    url: String,
+    application_name: String,
+}
+
+enum Driver {
     Postgres(postgres::Connection),
     Mysql(mysql::Connection),
     Sqlite(sqlite::Connection),
@@ -166,36 +179,41 @@ pub enum Connection {
 /// # Errors
 /// A URL that cannot be read, or a server that cannot be reached or refuses us; never with the password.
 pub async fn connect(url: &str, application_name: &str) -> error::Result<Connection> {
-    Ok(match address::dialect(url)? {
-        Dialect::Postgres => Connection::Postgres(postgres::Connection::open(url, application_name).await?),
-        Dialect::Mysql => Connection::Mysql(mysql::Connection::open(url).await?),
-        Dialect::Sqlite => Connection::Sqlite(sqlite::Connection::open(url).await?),
-    })
+    let driver = match address::dialect(url)? {
+        Dialect::Postgres => Driver::Postgres(postgres::Connection::open(url, application_name).await?),
+        Dialect::Mysql => Driver::Mysql(mysql::Connection::open(url).await?),
+        Dialect::Sqlite => Driver::Sqlite(sqlite::Connection::open(url).await?),
+    };
+    Ok(Connection { driver, url: url.to_string(), application_name: application_name.to_string() })
 }
 
 impl Session for Connection {
     fn dialect(&self) -> Dialect {
-        match self {
-            Self::Postgres(_) => Dialect::Postgres,
-            Self::Mysql(_) => Dialect::Mysql,
-            Self::Sqlite(_) => Dialect::Sqlite,
+        match &self.driver {
+            Driver::Postgres(_) => Dialect::Postgres,
+            Driver::Mysql(_) => Dialect::Mysql,
+            Driver::Sqlite(_) => Dialect::Sqlite,
         }
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
-        match self {
-            Self::Postgres(connection) => connection.execute(sql, parameters).await,
-            Self::Mysql(connection) => connection.execute(sql, parameters).await,
-            Self::Sqlite(connection) => connection.execute(sql, parameters).await,
+        match &mut self.driver {
+            Driver::Postgres(connection) => connection.execute(sql, parameters).await,
+            Driver::Mysql(connection) => connection.execute(sql, parameters).await,
+            Driver::Sqlite(connection) => connection.execute(sql, parameters).await,
         }
     }
 
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, DatabaseError> {
-        match self {
-            Self::Postgres(connection) => connection.query(sql, parameters).await,
-            Self::Mysql(connection) => connection.query(sql, parameters).await,
-            Self::Sqlite(connection) => connection.query(sql, parameters).await,
+        match &mut self.driver {
+            Driver::Postgres(connection) => connection.query(sql, parameters).await,
+            Driver::Mysql(connection) => connection.query(sql, parameters).await,
+            Driver::Sqlite(connection) => connection.query(sql, parameters).await,
         }
+    }
+
+    async fn another(&self) -> error::Result<Self> {
+        connect(&self.url, &self.application_name).await
     }
 }
 

@@ -24,7 +24,9 @@ use crate::database::{self, DatabaseError, DatabaseErrorKind, Session};
 use crate::error::{Error, Kind, Result};
 use crate::gate::{self, Evidence, Gate, Judgement};
 use crate::plan::{Action, Phase, Plan, Step};
+use crate::sql::Dialect;
 
+pub use backfill::{Helped, Helper, help};
 pub use event::Event;
 use gates::Gates;
 pub use gates::evidence;
@@ -47,6 +49,8 @@ pub struct Request<'a> {
     pub wait: Option<Duration>,
     /// Who looks at the load and how fast to go; `None` where nothing but the run's own locks counts.
     pub pace: Option<Pace>,
+    /// How many ranges of a backfill are filled at a time, each over a connection of its own.
+    pub workers: u32,
     /// The user asked to stop: the batch at hand is finished, nothing new begins.
     pub stop: &'a (dyn Fn() -> bool + Sync),
 }
@@ -143,6 +147,7 @@ pub(crate) struct Context<'a> {
     lease: &'a Lease,
     directory: &'a Path,
     pace: Option<&'a Pace>,
+    workers: u32,
     stop: &'a (dyn Fn() -> bool + Sync),
     /// The steps are those of revert.sql.
     reverting: bool,
@@ -167,13 +172,14 @@ pub async fn carry_out<S: Session>(
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Outcome> {
     let plan = request.plan;
-    check(plan)?;
+    check(plan, request.workers)?;
     let context = Context {
         plan,
         ledger,
         lease,
         directory: &request.directory,
         pace: request.pace.as_ref(),
+        workers: request.workers,
         stop: request.stop,
         reverting: false,
     };
@@ -310,7 +316,11 @@ pub(crate) enum Done {
 }
 
 /// What can be known to go wrong before anything is done.
-fn check(plan: &Plan) -> Result<()> {
+fn check(plan: &Plan, workers: u32) -> Result<()> {
+    if plan.dialect == Dialect::Sqlite && workers > 1 {
+        return Err(Error::input("SQLite has one writer at a time: further workers would only wait for it")
+            .hint("run without --workers"));
+    }
     if let Some(step) = plan.unprobed().first() {
         return Err(Error::input(format!(
             "{}:{}: after a crash nothing could tell whether this statement took effect on {}",

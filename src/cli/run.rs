@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result, exit_code};
 use crate::gate::{Judgement, Verdict};
 use crate::plan::Phase;
 use crate::run::revert::{self, Word};
-use crate::run::{self, Event, HeldBy, Lease, Ledger, Outcome, Pace, Reminder, Request};
+use crate::run::{self, Event, HeldBy, Helped, Helper, Lease, Ledger, Outcome, Pace, Reminder, Request};
 
 /// Run a phased change through its phases and gates, or go on after a crash
 ///
@@ -29,6 +29,17 @@ pub struct Args {
     /// Wait at a closed gate, or for another runner, instead of exiting with 3
     #[arg(long)]
     wait: bool,
+
+    /// Fill so many ranges of a backfill at a time, each over a connection of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    workers: u32,
+
+    /// Help a run of this change that is under way, on this or another machine, with its backfills, and end with them
+    ///
+    /// Takes ranges of the key from the ledger as the run itself does; killed, it loses nothing. Needs no lease and
+    /// does nothing else of the change. Exits with 3 when there is nothing to help with; with --wait it waits for that.
+    #[arg(long, conflicts_with = "phase")]
+    join: bool,
 
     /// Seconds between two looks at what --wait waits for
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -64,7 +75,9 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
         PhaseWord::Contract => Phase::Contract,
     });
     let wait = args.wait.then(|| Duration::from_secs(args.interval));
-    let work = carry_out(Work::Run { phase, max_rate: args.max_rate }, wait, target, &interrupt, &listeners, context);
+    let (workers, max_rate) = (args.workers, args.max_rate);
+    let work = if args.join { Work::Help { workers, max_rate } } else { Work::Run { phase, workers, max_rate } };
+    let work = carry_out(work, wait, target, &interrupt, &listeners, context);
     listeners.attend(work, &interrupt, statement).await
 }
 
@@ -74,6 +87,12 @@ pub(super) enum Work<'a> {
     /// All phases, or only this one.
     Run {
         phase: Option<Phase>,
+        workers: u32,
+        max_rate: Option<u64>,
+    },
+    /// What another run is at; the one thing that is done without the lease.
+    Help {
+        workers: u32,
         max_rate: Option<u64>,
     },
     Undo(Word<'a>),
@@ -90,19 +109,27 @@ pub(super) async fn carry_out(
 ) -> Result<u8> {
     let Target { plan, directory, url, mut session } = target;
     let asked_to_stop = || interrupt.asked();
+    if let Work::Help { workers, max_rate } = work {
+        let (holder, stop) = (&holder(), &asked_to_stop);
+        let pace = Some(Pace { url, max_rate });
+        let helper = Helper { plan: &plan, directory: &directory, holder, workers, pace, stop };
+        return join(&mut session, &helper, wait, listeners, context).await;
+    }
     let ledger = Ledger::open(&mut session).await?;
     let Some(lease) = take_lease(&mut session, &ledger, wait, &asked_to_stop, listeners).await? else {
         return Ok(exit_code::INTERRUPTED);
     };
     let heartbeat = tokio::spawn(keep_alive(url.clone(), ledger.clone(), lease.clone(), listeners.clone()));
-    let (phase, pace) = match work {
-        Work::Run { phase, max_rate } => (phase, Some(Pace { url: url.clone(), max_rate })),
-        Work::Undo(_) => (None, None),
+    let (phase, workers, pace) = match work {
+        Work::Run { phase, workers, max_rate } => (phase, workers, Some(Pace { url: url.clone(), max_rate })),
+        Work::Help { .. } | Work::Undo(_) => (None, 1, None),
     };
-    let request = Request { plan: &plan, directory, phase, wait, pace, stop: &asked_to_stop };
+    let request = Request { plan: &plan, directory, phase, wait, pace, workers, stop: &asked_to_stop };
     let mut tell = |event: Event| listeners.tell(&event);
     let outcome = match work {
-        Work::Run { .. } => run::carry_out(&mut session, &ledger, &lease, &request, &mut tell).await,
+        Work::Run { .. } | Work::Help { .. } => {
+            run::carry_out(&mut session, &ledger, &lease, &request, &mut tell).await
+        }
         Work::Undo(word) => revert::undo(&mut session, &ledger, &lease, &request, word, &mut tell).await,
     };
     heartbeat.abort();
@@ -136,6 +163,38 @@ pub(super) async fn carry_out(
         }
         Outcome::Interrupted => exit_code::INTERRUPTED,
     })
+}
+
+/// Helps a run that is under way.
+async fn join(
+    session: &mut database::Connection,
+    helper: &Helper<'_>,
+    wait: Option<Duration>,
+    listeners: &Listeners,
+    context: &Context,
+) -> Result<u8> {
+    let mut told = String::new();
+    loop {
+        let sentence = match run::help(session, helper, &mut |event| listeners.tell(&event)).await? {
+            Helped::Finished => {
+                context.say("nothing is left to help with; the run goes on\n");
+                return Ok(exit_code::CLEAN);
+            }
+            Helped::Interrupted => return Ok(exit_code::INTERRUPTED),
+            Helped::NothingToDo(sentence) => sentence,
+        };
+        let Some(pause) = wait else {
+            return Err(Error::new(Kind::Waiting, format!("nothing to help with: {sentence}"))
+                .hint("with --wait it waits until there is"));
+        };
+        if told != sentence {
+            listeners.tell(&Event::Waiting { because: format!("something to help with: {sentence}") });
+            told = sentence;
+        }
+        if !run::sleep(pause, helper.stop).await {
+            return Ok(exit_code::INTERRUPTED);
+        }
+    }
 }
 
 /// A hint on a gate that only a person can open.

@@ -168,7 +168,7 @@ impl Change {
             .map_err(|error| broken("the lease cannot be taken", &error))?
             .map_err(|held| Error::new(Kind::Waiting, format!("another runner holds the lease: {}", held.shown())))?;
         let directory = self.path.clone();
-        let request = Request { plan: &self.plan, directory, phase, wait, pace: None, stop: listener.stop };
+        let request = Request { plan: &self.plan, directory, phase, wait, pace: None, workers: 1, stop: listener.stop };
         let outcome = run::carry_out(session, &ledger, &lease, &request, &mut |event| {
             listener.tell(Event::Run(event));
         })

@@ -1,23 +1,64 @@
-//! An UPDATE in batches by key: each batch commits together with the ledger row that says how far it got.
+//! An UPDATE in batches by key. Workers claim ranges of the key through the ledger, and each batch commits together
+//! with the row that says how far its range got.
 //!
 //! Invariants: a bound is found by one probe of the key's index; a batch that is committed is never repeated,
-//! and one that is not leaves nothing behind; rows beyond the key that was the greatest at the beginning are
-//! the sync triggers' business, so that a busy table cannot make a backfill endless.
+//! and one that is not leaves nothing behind, whoever is killed; rows beyond the key that was the greatest at the
+//! beginning are the sync triggers' business, so that a busy table cannot make a backfill endless.
 
-use std::time::{Duration, Instant};
+mod batch;
+mod join;
+mod worker;
 
+use std::future::poll_fn;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
+
+use super::ledger::range::Claimant;
 use super::ledger::{State, StepRecord};
 use super::range::Ranges;
 use super::throttle::Watch;
-use super::{Context, Done, Event, Trouble, begin, finish, statement};
-use crate::database::{self, DatabaseError, Session};
-use crate::plan::{Backfill, Step};
-use crate::sql::Dialect;
+use super::{Context, Done, Event, Trouble, begin, finish};
+use crate::database::{self, Session};
+use crate::plan::{Backfill, Plan, Step};
+use crate::run::Ledger;
+pub use join::{Helped, Helper, help};
+use worker::Ended;
+pub(super) use worker::strictly;
 
-/// Bounds of a batch: below the first, commits cost more than rows; above the second, row locks last too long.
-const ROWS: std::ops::RangeInclusive<u64> = 100..=100_000;
+/// What the workers of one backfill share.
+struct Job<'a> {
+    plan: &'a Plan,
+    ledger: &'a Ledger,
+    step: &'a Step,
+    backfill: &'a Backfill,
+    claimant: Claimant<'a>,
+    ranges: Ranges,
+    /// The greatest key at the beginning.
+    final_key: String,
+    rows_total: Option<u64>,
+    rows_done: AtomicU64,
+    watch: Watch,
+    stop: &'a (dyn Fn() -> bool + Sync),
+    /// One of the workers is in trouble: the others finish their batch.
+    halted: AtomicBool,
+    on_event: Mutex<&'a mut (dyn FnMut(Event) + Send)>,
+}
 
-/// Carries the backfill on from the ledger's last key to the greatest key at its beginning.
+impl Job<'_> {
+    fn tell(&self, event: Event) {
+        // A listener that panicked has no more to hear.
+        if let Ok(mut on_event) = self.on_event.lock() {
+            on_event(event);
+        }
+    }
+
+    fn stopping(&self) -> bool {
+        (self.stop)() || self.halted.load(Ordering::SeqCst)
+    }
+}
+
+/// Carries the backfill on from where the ledger says it is, to the greatest key at its beginning.
 pub(super) async fn fill<S: Session>(
     session: &mut S,
     context: &Context<'_>,
@@ -26,6 +67,7 @@ pub(super) async fn fill<S: Session>(
     record: &StepRecord,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
+    let (plan, ledger) = (context.plan, context.ledger);
     let ranges = Ranges::of(session, &backfill.rows).await?;
     let (final_key, rows_total) = match (&record.state, &record.final_key) {
         (State::Running, Some(final_key)) => (final_key.clone(), record.rows_total),
@@ -35,146 +77,72 @@ pub(super) async fn fill<S: Session>(
             let final_key = ranges.greatest(session).await?.unwrap_or_default();
             begin(session).await?;
             let written = async {
-                context.ledger.begin_backfill(session, &context.plan.name, &step.id, &final_key, total).await?;
-                context.ledger.fence(session, context.lease).await
+                ledger.begin_backfill(session, &plan.name, &step.id, &final_key, total).await?;
+                ledger.fence(session, context.lease).await
             }
             .await;
             finish(session, written).await?;
             (final_key, total)
         }
     };
-    strictly(session, true).await?;
     let watch = Watch::begin(session, context, &backfill.rows.table, on_event).await?;
-    let mut last_batch = (0, Duration::ZERO);
-    let mut work = Work {
-        ranges,
+    let job = Job {
+        plan,
+        ledger,
+        step,
         backfill,
-        last: record.last_key.clone(),
-        rows_done: record.rows_done,
-        rows: context.plan.settings.batch_rows.min(watch.rows_at_once()),
+        claimant: Claimant { holder: &context.lease.holder, lease: Some(context.lease) },
+        ranges,
+        final_key,
+        rows_total,
+        rows_done: AtomicU64::new(record.rows_done),
+        watch,
+        stop: context.stop,
+        halted: AtomicBool::new(false),
+        on_event: Mutex::new(on_event),
     };
-    while !final_key.is_empty() && work.last.as_deref() != Some(final_key.as_str()) {
-        if !watch.pass(last_batch.0, last_batch.1, context.stop, on_event).await {
-            return Ok(Done::Interrupted);
-        }
-        let begun = Instant::now();
-        let Some(rows) = batch(session, context, step, &mut work, &final_key, on_event).await? else {
-            return Ok(Done::Interrupted);
-        };
-        let took = begun.elapsed();
-        on_event(Event::Batch {
-            step: step.id.clone(),
-            rows_done: work.rows_done,
-            rows_total,
-            rows,
-            milliseconds: took.as_millis(),
-        });
-        last_batch = (rows, took);
-        work.rows = next_size(work.rows, took, context.plan.settings.batch_time).min(watch.rows_at_once());
-        if session.dialect() == Dialect::Sqlite {
-            // One writer at a time: a moment in which the application's turn comes.
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+    if !job.final_key.is_empty() && work(session, &job, context.workers).await? == Ended::Interrupted {
+        return Ok(Done::Interrupted);
     }
-    watch.end(session).await?;
-    strictly(session, false).await?;
+    let rows_done = job.rows_done.load(Ordering::SeqCst);
+    job.watch.end(session).await?;
     begin(session).await?;
     let written = async {
-        context.ledger.end_backfill(session, &context.plan.name, &step.id).await?;
-        context
-            .ledger
-            .event(session, &context.plan.name, &step.id, "done", &format!("{} rows", work.rows_done))
-            .await?;
-        context.ledger.fence(session, context.lease).await
+        ledger.end_backfill(session, &plan.name, &step.id).await?;
+        ledger.event(session, &plan.name, &step.id, "done", &format!("{rows_done} rows")).await?;
+        ledger.fence(session, context.lease).await
     }
     .await;
     finish(session, written).await?;
     Ok(Done::Yes { found: false })
 }
 
-/// Makes MySQL refuse a value that does not fit: a server that only warns would cut it short, and take the rest
-/// for the same in the proof.
-pub(super) async fn strictly<S: Session>(session: &mut S, strict: bool) -> Result<(), DatabaseError> {
-    if session.dialect() == Dialect::Mysql {
-        let mode = if strict { "concat(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')" } else { "@@GLOBAL.sql_mode" };
-        session.execute(&format!("SET SESSION sql_mode = {mode}"), &[]).await?;
+/// All workers at once, each on a connection of its own; the first trouble of any of them.
+async fn work<S: Session>(session: &mut S, job: &Job<'_>, workers: u32) -> Result<Ended, Trouble> {
+    let mut crew = Vec::new();
+    for _ in 1..workers {
+        let mut worker = session.another().await?;
+        job.watch.join(&mut worker).await?;
+        crew.push(worker);
     }
-    Ok(())
-}
-
-/// A backfill in progress.
-struct Work<'a> {
-    ranges: Ranges,
-    backfill: &'a Backfill,
-    /// The key up to which batches are committed, as the ledger has it.
-    last: Option<String>,
-    rows_done: u64,
-    /// Rows of the next batch.
-    rows: u64,
-}
-
-/// One batch, tried again when a lock was in the way; the rows that it visited, or `None` when the user asked to stop.
-async fn batch<S: Session>(
-    session: &mut S,
-    context: &Context<'_>,
-    step: &Step,
-    work: &mut Work<'_>,
-    final_key: &str,
-    on_event: &mut (dyn FnMut(Event) + Send),
-) -> Result<Option<u64>, Trouble> {
-    let mut attempt = 0;
-    loop {
-        match commit(session, context, step, work, final_key).await {
-            Ok((last, rows)) => {
-                work.last = Some(last);
-                work.rows_done += rows;
-                return Ok(Some(rows));
-            }
-            Err(trouble) => {
-                if !statement::again(&trouble, &mut attempt, step, context, on_event).await? {
-                    return Ok(None);
+    let mut at_work: Vec<_> =
+        crew.iter_mut().chain([session]).map(|session| Box::pin(worker::work(session, job))).collect();
+    let mut ended = Vec::new();
+    poll_fn(|wake| {
+        at_work.retain_mut(|worker| match worker.as_mut().poll(wake) {
+            Poll::Ready(end) => {
+                if end.is_err() {
+                    job.halted.store(true, Ordering::SeqCst);
                 }
-                // A smaller batch meets fewer locks.
-                work.rows = (work.rows / 2).max(*ROWS.start());
+                ended.push(end);
+                false
             }
-        }
-    }
-}
-
-async fn commit<S: Session>(
-    session: &mut S,
-    context: &Context<'_>,
-    step: &Step,
-    work: &Work<'_>,
-    final_key: &str,
-) -> Result<(String, u64), Trouble> {
-    let from = work.last.as_deref();
-    let (upper, rows) = work.ranges.bound(session, from, final_key, work.rows).await?;
-    let (range, values) = work.ranges.condition(from, Some(&upper));
-    let update = work.backfill.batch(&range);
-    begin(session).await?;
-    let written = async {
-        session.execute(&update, &values).await?;
-        if !context.ledger.advance(session, &context.plan.name, &step.id, from, &upper, rows).await? {
-            // Somebody else moved the same backfill on: only possible without the lease.
-            return Err(Trouble::LeaseLost);
-        }
-        context.ledger.fence(session, context.lease).await
-    }
+            Poll::Pending => true,
+        });
+        if at_work.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
     .await;
-    finish(session, written).await?;
-    Ok((upper, rows))
-}
-
-/// Steers batches to the target time, at most doubling or halving.
-fn next_size(rows: u64, took: Duration, target: Duration) -> u64 {
-    let factor = (target.as_secs_f64() / took.as_secs_f64().max(0.001)).clamp(0.5, 2.0);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "bounded by ROWS"
-    )]
-    let next = (rows as f64 * factor) as u64;
-    next.clamp(*ROWS.start(), *ROWS.end())
+    ended
+        .into_iter()
+        .try_fold(Ended::NothingLeft, |so_far, end| end.map(|end| if end == Ended::Interrupted { end } else { so_far }))
 }

@@ -8,6 +8,7 @@ mod origin;
 mod overview;
 mod pause;
 mod proof;
+pub(in crate::run) mod range;
 mod record;
 mod revert;
 mod schema;
@@ -129,7 +130,14 @@ impl Ledger {
 
     /// Takes a plan out of the ledger, but for its story: events, approvals, evidence; in a transaction of the caller.
     pub(super) async fn forget<S: Session>(&self, session: &mut S, plan: &str) -> Result<(), DatabaseError> {
-        for (table, column) in [("plan_file", "plan"), ("plan_table", "plan"), ("step", "plan"), ("plan", "name")] {
+        for (table, column) in [
+            ("plan_file", "plan"),
+            ("plan_table", "plan"),
+            ("step", "plan"),
+            ("range", "plan"),
+            ("quarantine", "plan"),
+            ("plan", "name"),
+        ] {
             let sql = format!("DELETE FROM {{prefix}}{table} WHERE {column} = ?");
             self.execute(session, &sql, &[text(plan)]).await?;
         }
@@ -178,7 +186,13 @@ impl Ledger {
             self.words.time_text("finished_at")
         );
         let rows = self.query(session, &sql, &[text(plan)]).await?;
-        Ok(rows.iter().map(|row| record(row)).collect())
+        let mut steps: Vec<StepRecord> = rows.iter().map(|row| record(row)).collect();
+        for (step, rows_done) in self.rows_at_work(session, plan).await? {
+            if let Some(record) = steps.iter_mut().find(|record| record.id == step) {
+                record.rows_done += rows_done;
+            }
+        }
+        Ok(steps)
     }
 
     /// One step's state; in a transaction of the caller, with the fence.
@@ -243,27 +257,6 @@ impl Ledger {
         self.set_state(session, plan, step, State::Running).await
     }
 
-    /// A batch's own row, in the batch's transaction. It only moves on from `from`: a batch that was
-    /// committed before cannot be counted twice.
-    pub(super) async fn advance<S: Session>(
-        &self,
-        session: &mut S,
-        plan: &str,
-        step: &str,
-        from: Option<&str>,
-        to: &str,
-        rows: u64,
-    ) -> Result<bool, DatabaseError> {
-        let moved = self
-            .execute(
-                session,
-                "UPDATE {prefix}step SET last_key = ?, rows_done = rows_done + ? WHERE plan = ? AND id = ? AND coalesce(last_key, '') = ?",
-                &[text(to), integer(rows), text(plan), text(step), text(from.unwrap_or(""))],
-            )
-            .await?;
-        Ok(moved == 1)
-    }
-
     /// All rows were visited: the estimate gives way to the count.
     pub(super) async fn end_backfill<S: Session>(
         &self,
@@ -293,6 +286,7 @@ impl Ledger {
             &[text(plan), text(step)],
         )
         .await?;
+        self.drop_ranges(session, plan, step).await?;
         self.set_state(session, plan, step, State::Pending).await
     }
 

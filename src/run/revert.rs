@@ -110,8 +110,16 @@ pub async fn undo<S: Session>(
 ) -> Result<Outcome> {
     let plan = request.plan;
     let Stands::Begun(begun) = stands(session, ledger, plan).await? else { return Ok(Outcome::Finished) };
-    let context =
-        Context { plan, ledger, lease, directory: &request.directory, pace: None, stop: request.stop, reverting: true };
+    let context = Context {
+        plan,
+        ledger,
+        lease,
+        directory: &request.directory,
+        pace: None,
+        workers: 1,
+        stop: request.stop,
+        reverting: true,
+    };
     let in_words = |trouble: Trouble| trouble.into_error(&format!("undoing {}", plan.name));
     ledger.settle(session, lease, &plan.name, true).await?;
     stand_in(session, &context, request, word).await?;

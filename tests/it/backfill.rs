@@ -396,8 +396,15 @@ async fn a_value_that_does_not_fit_is_not_cut_short_on_mariadb() {
     let lease = ledger.acquire(&mut session, "test", None).await.unwrap().unwrap();
     // As on a server whose settings say so; those of this server are other tests' too.
     session.execute("SET SESSION sql_mode = ''", &[]).await.unwrap();
-    let request =
-        Request { plan: &plan, directory: change.path.clone(), phase: None, wait: None, pace: None, stop: &|| false };
+    let request = Request {
+        plan: &plan,
+        directory: change.path.clone(),
+        phase: None,
+        wait: None,
+        pace: None,
+        workers: 1,
+        stop: &|| false,
+    };
     let error = run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap_err();
     assert_eq!(error.causes, ["Data truncated for column 'b' at row 2 (1265)"]);
     let rows = session.query("SELECT b FROM t", &[]).await.unwrap();

@@ -72,6 +72,11 @@ impl Session for Flaky<'_> {
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, DatabaseError> {
         ask!(self, connection => connection.query(sql, parameters))
     }
+
+    async fn another(&self) -> Result<Self, Error> {
+        let Some(connection) = &self.connection else { return Err(Error::input("the connection was lost")) };
+        Ok(Flaky { connection: Some(connection.another().await?), dialect: self.dialect, fault: self.fault })
+    }
 }
 
 /// Ledger, lease and plan, on one session, as the command does it.
@@ -79,7 +84,15 @@ async fn run_once(session: &mut Flaky<'_>, plan: &Plan, path: &Path) -> Result<O
     let ledger = Ledger::open(session).await?;
     let lease = ledger.acquire(session, "the crash loop", None).await;
     let lease = lease.map_err(|error| Error::new(lockkeeper::error::Kind::Step, error.to_string()))?.unwrap();
-    let request = Request { plan, directory: path.to_path_buf(), phase: None, wait: None, pace: None, stop: &|| false };
+    let request = Request {
+        plan,
+        directory: path.to_path_buf(),
+        phase: None,
+        wait: None,
+        pace: None,
+        workers: 1,
+        stop: &|| false,
+    };
     run::carry_out(session, &ledger, &lease, &request, &mut |_| {}).await
 }
 

@@ -49,4 +49,5 @@ mod suppressions;
 mod temporary;
 mod throttle;
 mod tidy;
+mod workers;
 mod unreadable;

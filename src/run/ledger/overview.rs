@@ -61,7 +61,13 @@ impl Ledger {
                 problem: optional(row, 9),
             }),
         };
-        Ok(rows.iter().map(overview).collect())
+        let mut plans: Vec<Overview> = rows.iter().map(overview).collect();
+        for Overview { plan, next, .. } in &mut plans {
+            let Some(next) = next else { continue };
+            let at_work = self.rows_at_work(session, plan).await?;
+            next.rows_done += at_work.iter().filter(|(step, _)| *step == next.id).map(|(_, rows)| rows).sum::<u64>();
+        }
+        Ok(plans)
     }
 
     /// Who holds the lease at this moment.

@@ -68,6 +68,7 @@ impl Ledger {
         reason: &str,
     ) -> Result<(), DatabaseError> {
         let before = self.revert_steps(session, &plan.name).await?;
+        self.call_off(session, &plan.name).await?;
         let name = text(&plan.name);
         for sql in [
             "DELETE FROM {prefix}step WHERE plan = ? AND phase = 'revert'",

@@ -23,6 +23,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("V3__throttle", include_str!("V3__throttle.sql")),
     ("V4__revert", include_str!("V4__revert.sql")),
     ("V5__proof", include_str!("V5__proof.sql")),
+    ("V6__ranges", include_str!("V6__ranges.sql")),
 ];
 
 /// The version of this program.

@@ -91,8 +91,11 @@ impl Words {
             Dialect::Mysql => "CREATE OR REPLACE SQL SECURITY INVOKER VIEW",
             Dialect::Sqlite => "CREATE VIEW IF NOT EXISTS",
         };
+        // As CAST writes it.
+        let integer = if self.dialect == Dialect::Mysql { "signed" } else { "bigint" };
         let sql = sql
             .replace("{options}", options)
+            .replace("{integer}", integer)
             .replace("{view}", view)
             .replace("{prefix}", self.prefix())
             .replace("{now}", self.now())
