@@ -11,6 +11,7 @@ pub mod live;
 pub mod temporary;
 
 mod address;
+mod blocker;
 mod executing;
 mod identity;
 mod rights;
@@ -26,6 +27,7 @@ use crate::plan::Expectation;
 use crate::sql::{Dialect, Name};
 
 pub use address::{dialect, redact};
+pub use blocker::{Blocker, blocking, in_the_way, traffic_behind};
 pub use cancel::{cancel, id};
 pub use executing::is_executing;
 pub use identity::{Identity, Present, identity, why_read_only};
@@ -217,6 +219,27 @@ impl Session for Connection {
     }
 }
 
+/// From now on a statement of this session waits for a lock for so long, where that is not what it does anyway.
+///
+/// # Errors
+/// What the database said.
+pub async fn set_lock_timeout<S: Session>(session: &mut S, timeout: Duration) -> Result<(), DatabaseError> {
+    if timeout == LOCK_TIMEOUT {
+        return Ok(());
+    }
+    let milliseconds = timeout.as_millis();
+    let sql = match session.dialect() {
+        Dialect::Postgres => format!("SET lock_timeout = '{milliseconds}ms'"),
+        // In whole seconds.
+        Dialect::Mysql => {
+            let seconds = milliseconds.div_ceil(1000);
+            format!("SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}")
+        }
+        Dialect::Sqlite => format!("PRAGMA busy_timeout = {milliseconds}"),
+    };
+    session.execute(&sql, &[]).await.map(drop)
+}
+
 /// A key by which a table's rows can be walked: unique, and never NULL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
@@ -235,7 +258,7 @@ pub struct KeyColumn {
 pub enum Held {
     Yes,
     No,
-    /// PostgreSQL: the index is there, but invalid; drop it before building it again.
+    /// PostgreSQL: the index is there, but invalid; the partition is neither in its table nor out of it.
     HalfDone,
 }
 
@@ -287,20 +310,57 @@ pub async fn holds<S: Session>(session: &mut S, expectation: &Expectation) -> Re
     }
 }
 
-/// Whether the server is at work on one of these indexes at this moment (PostgreSQL, of sessions that we may see).
+/// The session that builds this index of a table, or any of its indexes, at this moment (PostgreSQL, of sessions that we
+/// may see).
 ///
 /// # Errors
 /// What the database said.
-pub async fn is_being_built<S: Session>(session: &mut S, expectations: &[Expectation]) -> Result<bool, DatabaseError> {
-    for expectation in expectations {
-        if let Expectation::Index { table: Some(table), index, exists: true } = expectation
-            && session.dialect() == Dialect::Postgres
-            && postgres::is_being_built(session, table, &index.name).await?
-        {
-            return Ok(true);
-        }
+pub async fn builder<S: Session>(
+    session: &mut S,
+    table: &Name,
+    index: Option<&str>,
+) -> Result<Option<i64>, DatabaseError> {
+    match session.dialect() {
+        Dialect::Postgres => postgres::indexes::builder(session, table, index).await,
+        Dialect::Mysql | Dialect::Sqlite => Ok(None),
     }
-    Ok(false)
+}
+
+/// The full name of an index, as SQL has it, if it is invalid (PostgreSQL).
+///
+/// # Errors
+/// What the database said.
+pub async fn invalid_index<S: Session>(
+    session: &mut S,
+    table: Option<&Name>,
+    index: &Name,
+) -> Result<Vec<String>, DatabaseError> {
+    match session.dialect() {
+        Dialect::Postgres => postgres::indexes::invalid(session, table, index).await,
+        Dialect::Mysql | Dialect::Sqlite => Ok(Vec::new()),
+    }
+}
+
+/// An index, or all of a table's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Indexes {
+    /// Whose they are.
+    pub table: Option<Name>,
+    /// What the server numbers them; an index that is built anew has another number.
+    pub numbers: Vec<String>,
+    /// What a REINDEX that was cut off left beside them: full names, as SQL has them.
+    pub left_behind: Vec<String>,
+}
+
+/// The index `name`, or the indexes of the table `name` (PostgreSQL).
+///
+/// # Errors
+/// What the database said.
+pub async fn indexes<S: Session>(session: &mut S, name: &Name, is_index: bool) -> Result<Indexes, DatabaseError> {
+    match session.dialect() {
+        Dialect::Postgres => postgres::indexes::of(session, name, is_index).await,
+        Dialect::Mysql | Dialect::Sqlite => Ok(Indexes::default()),
+    }
 }
 
 /// Lets the server end this session when it stands still for so long outside of a transaction; `None`: for as long

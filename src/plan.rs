@@ -13,5 +13,5 @@ pub mod settings;
 pub mod step;
 
 pub use backfill::{Backfill, Rows};
-pub use settings::{Consumer, Kubernetes, Limit, Settings, Strategy, Throttle};
+pub use settings::{Consumer, Ddl, Kubernetes, Limit, Settings, Strategy, Throttle};
 pub use step::{Action, Expectation, Phase, Plan, PlanFile, Probe, Step, Trigger, Verify};

@@ -20,7 +20,7 @@ pub mod throttle;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::database::{self, DatabaseError, DatabaseErrorKind, Session};
+use crate::database::{self, Blocker, DatabaseError, DatabaseErrorKind, Session};
 use crate::error::{Error, Kind, Result};
 use crate::gate::{self, Evidence, Gate, Judgement};
 use crate::plan::{Action, Phase, Plan, Step};
@@ -53,6 +53,8 @@ pub struct Request<'a> {
     pub workers: u32,
     /// The user asked to stop: the batch at hand is finished, nothing new begins.
     pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// The database again, for a second session that watches over a statement of the first.
+    pub url: &'a str,
 }
 
 /// How a run ended, when nothing went wrong.
@@ -94,6 +96,13 @@ pub struct Status<'a> {
 #[derive(Debug)]
 pub(crate) enum Trouble {
     Database(DatabaseError),
+    /// A statement did not get its lock in time, because of these.
+    Locked {
+        error: DatabaseError,
+        by: Vec<Blocker>,
+    },
+    /// Nobody is in the way any more: the gates are asked again before the step is tried.
+    Waited,
     LeaseLost,
     /// A gate that was open closed while a step waited for its locks; the sentence says which and why.
     GateClosed(String),
@@ -130,7 +139,8 @@ impl Trouble {
                     .because(error)
                     .hint("nothing is half done that the ledger does not know of: run the same command again")
             }
-            Self::Database(error) => {
+            Self::Waited => Error::new(Kind::Waiting, format!("{place}: not tried")),
+            Self::Database(error) | Self::Locked { error, .. } => {
                 let right = error.missing_right();
                 let failed = Error::new(Kind::Step, format!("{place} failed")).because(error);
                 let failed = right.into_iter().fold(failed, Error::hint);
@@ -149,11 +159,37 @@ pub(crate) struct Context<'a> {
     pace: Option<&'a Pace>,
     workers: u32,
     stop: &'a (dyn Fn() -> bool + Sync),
+    url: &'a str,
+    /// The server's number of this session.
+    session: Option<i64>,
     /// The steps are those of revert.sql.
     reverting: bool,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// Of a run or an undo; makes the session ready for it.
+    async fn of<S: Session>(
+        session: &mut S,
+        ledger: &'a Ledger,
+        lease: &'a Lease,
+        request: &'a Request<'_>,
+        reverting: bool,
+    ) -> Result<Self, DatabaseError> {
+        database::set_lock_timeout(session, request.plan.settings.ddl.lock_timeout).await?;
+        Ok(Self {
+            plan: request.plan,
+            ledger,
+            lease,
+            directory: &request.directory,
+            pace: request.pace.as_ref().filter(|_| !reverting),
+            workers: request.workers,
+            stop: request.stop,
+            url: request.url,
+            session: database::id(session).await?,
+            reverting,
+        })
+    }
+
     /// The gates in front of the step at hand.
     fn gates(&self, phase: Phase) -> Vec<Gate> {
         if self.reverting { gate::gates_of_revert(self.plan) } else { gate::gates_of(self.plan, phase) }
@@ -173,22 +209,13 @@ pub async fn carry_out<S: Session>(
 ) -> Result<Outcome> {
     let plan = request.plan;
     check(plan, request.workers)?;
-    let context = Context {
-        plan,
-        ledger,
-        lease,
-        directory: &request.directory,
-        pace: request.pace.as_ref(),
-        workers: request.workers,
-        stop: request.stop,
-        reverting: false,
-    };
-    open(session, &context, on_event).await?;
     let in_words = |error: DatabaseError| Trouble::from(error).into_error(&plan.name);
+    let context = Context::of(session, ledger, lease, request, false).await.map_err(in_words)?;
+    open(session, &context, on_event).await?;
     let mut started = None;
     let mut judged = Vec::new();
     let mut proof_is_fresh = false;
-    let mut attempt = 0;
+    let mut tries = statement::Tries::default();
     loop {
         let records = ledger.steps(session, &plan.name).await.map_err(in_words)?;
         let next = plan.steps.iter().zip(&records).find(|(_, record)| record.state != State::Done);
@@ -224,18 +251,17 @@ pub async fn carry_out<S: Session>(
                 continue;
             }
         }
-        if attempt == 0 {
+        if matches!(step.action, Action::Verify(_)) || tries.enter(step) {
             let resumed = record.state == State::Running;
             on_event(Event::StepStarted { step: step.id.clone(), sql: step.sql.clone(), resumed });
         }
-        match perform(session, &context, step, record, &seen, on_event).await {
+        match perform(session, &context, step, record, &seen, &mut tries, on_event).await {
             Ok(Done::Yes { found }) => {
-                attempt = 0;
                 on_event(Event::StepDone { step: step.id.clone(), found });
             }
             Ok(Done::Interrupted) => return Ok(Outcome::Interrupted),
             // Tried again from the gates on: the wait for a lock is time in which an old version may come back.
-            Err(trouble) => match statement::again(&trouble, &mut attempt, step, &context, on_event).await {
+            Err(trouble) => match statement::again(trouble, &mut tries, step, &context, on_event).await {
                 Ok(true) => proof_is_fresh = false,
                 Ok(false) => return Ok(Outcome::Interrupted),
                 Err(trouble) => return Err(tell(session, &context, step, trouble).await),
@@ -293,14 +319,15 @@ async fn perform<S: Session>(
     step: &Step,
     record: &StepRecord,
     seen: &Evidence,
+    tries: &mut statement::Tries,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
     match &step.action {
         Action::Statement { transactional: true } => {
-            statement::transactional(session, context, step, seen, on_event).await
+            statement::transactional(session, context, step, seen, tries, on_event).await
         }
         Action::Statement { transactional: false } => {
-            standstill::probed(session, context, step, record, on_event).await
+            standstill::probed(session, context, step, record, tries, on_event).await
         }
         Action::Backfill(backfill) => backfill::fill(session, context, step, backfill, record, on_event).await,
         Action::Verify(verify) => proof::prove(session, context, step, verify, on_event).await,

@@ -124,7 +124,7 @@ pub(super) async fn carry_out(
         Work::Run { phase, workers, max_rate } => (phase, workers, Some(Pace { url: url.clone(), max_rate })),
         Work::Help { .. } | Work::Undo(_) => (None, 1, None),
     };
-    let request = Request { plan: &plan, directory, phase, wait, pace, workers, stop: &asked_to_stop };
+    let request = Request { plan: &plan, directory, phase, wait, pace, workers, stop: &asked_to_stop, url: &url };
     let mut tell = |event: Event| listeners.tell(&event);
     let outcome = match work {
         Work::Run { .. } | Work::Help { .. } => {

@@ -1,5 +1,7 @@
 //! MySQL and MariaDB: the connection, and the schema questions by `information_schema`.
 
+pub(super) mod blockers;
+
 use std::str::FromStr;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow};
@@ -197,6 +199,10 @@ pub(super) async fn holds<S: Session>(session: &mut S, expectation: &Expectation
             let [schema, name] = qualified(table);
             (found(session, CONSTRAINT, &[schema, name, Value::Text(constraint.clone())]).await?, *exists)
         }
+        Expectation::Partition { table, partition, attached } => {
+            let [schema, name] = qualified(table);
+            (found(session, PARTITION, &[schema, name, Value::Text(partition.name.clone())]).await?, *attached)
+        }
         Expectation::Column { table, column, exists } => (nullable(session, table, column).await?.is_some(), *exists),
         Expectation::Nullable { table, column, nullable: expected } => {
             return Ok(Held::when(nullable(session, table, column).await? == Some(*expected)));
@@ -215,6 +221,8 @@ const INDEX: &str = "information_schema.statistics
 const TRIGGER: &str = "information_schema.triggers
     WHERE trigger_schema = coalesce(?, database()) AND trigger_name = ?
       AND event_object_table = coalesce(?, event_object_table)";
+const PARTITION: &str = "information_schema.partitions
+    WHERE table_schema = coalesce(?, database()) AND table_name = ? AND partition_name = ?";
 const CONSTRAINT: &str = "information_schema.table_constraints
     WHERE table_schema = coalesce(?, database()) AND table_name = ? AND constraint_name = ?";
 

@@ -1,5 +1,7 @@
 //! PostgreSQL: the connection, and the schema questions by its catalogues.
 
+pub(super) mod blockers;
+pub(super) mod indexes;
 mod pooler;
 
 use std::str::FromStr;
@@ -190,11 +192,17 @@ pub(super) async fn holds<S: Session>(session: &mut S, expectation: &Expectation
         Expectation::Table { table, exists } => (relation(session, table, "r,p,f").await?, *exists),
         Expectation::View { view, exists } => (relation(session, view, "v,m").await?, *exists),
         Expectation::Index { table, index, exists } => {
-            let (found, valid) = index_state(session, table.as_ref(), index).await?;
+            let (found, valid) = indexes::state(session, table.as_ref(), index).await?;
             if *exists && found && !valid {
                 return Ok(Held::HalfDone);
             }
             (found, *exists)
+        }
+        Expectation::Partition { table, partition, attached } => {
+            return Ok(match indexes::is_attached(session, table, partition).await? {
+                Some(is_attached) => Held::when(is_attached == *attached),
+                None => Held::HalfDone,
+            });
         }
         Expectation::Column { table, column, exists } => (not_null(session, table, column).await?.is_some(), *exists),
         Expectation::Nullable { table, column, nullable } => {
@@ -232,32 +240,6 @@ async fn relation<S: Session>(session: &mut S, name: &Name, kinds: &str) -> Resu
     let sql = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class
         WHERE oid = to_regclass($1) AND relkind::text = ANY (string_to_array($2, ',')))";
     yes(session, sql, &[regclass(name), Value::Text(kinds.to_string())]).await
-}
-
-/// Whether there is such an index, and whether it is valid. It lives in its table's schema, whatever the search path.
-async fn index_state<S: Session>(
-    session: &mut S,
-    table: Option<&Name>,
-    index: &Name,
-) -> Result<(bool, bool), DatabaseError> {
-    let sql = "SELECT i.indisvalid AND i.indisready
-        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-        WHERE CASE WHEN $1::text IS NULL THEN c.oid = to_regclass($2)
-                   ELSE i.indrelid = to_regclass($1) AND c.relname = $3 END";
-    let table = table.map_or(Value::Null, regclass);
-    let rows = session.query(sql, &[table, regclass(index), Value::Text(index.name.clone())]).await?;
-    Ok((!rows.is_empty(), rows == [[Value::Int(1)]]))
-}
-
-/// Somebody's build of this index is under way.
-pub(super) async fn is_being_built<S: Session>(
-    session: &mut S,
-    table: &Name,
-    index: &str,
-) -> Result<bool, DatabaseError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p
-        JOIN pg_catalog.pg_class c ON c.oid = p.index_relid WHERE p.relid = to_regclass($1) AND c.relname = $2)";
-    yes(session, sql, &[regclass(table), Value::Text(index.to_string())]).await
 }
 
 /// Whether the column refuses NULL; `None` when there is no such column.

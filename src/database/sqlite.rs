@@ -203,8 +203,9 @@ pub(super) async fn holds<S: Session>(session: &mut S, expectation: &Expectation
                 None => Held::No,
             });
         }
-        // SQLite stores no functions.
+        // SQLite stores no functions and has no partitions.
         Expectation::Function { exists, .. } => (false, *exists),
+        Expectation::Partition { attached, .. } => (false, *attached),
         Expectation::Constraint { table, constraint, .. } => {
             return Err(DatabaseError::refused(format!(
                 "SQLite cannot be asked for the constraint `{constraint}` of `{table}`"

@@ -65,7 +65,7 @@ pub(super) async fn tell(place: &Place, book: &Arc<Book>, listener: &Listener<'_
     listener.tell(Event::Load(book.tallies()));
 
     listener.tell(Event::Chapter(Chapter::Plan));
-    let change = Change::write(directory, session.dialect(), listener)?;
+    let change = Change::write(directory, &place.url, session.dialect(), listener)?;
 
     listener.tell(Event::Chapter(Chapter::ExpandAndBackfill));
     for phase in [Phase::Expand, Phase::Backfill] {
@@ -129,13 +129,14 @@ async fn roll_out(
 
 /// The phased change on disk.
 struct Change {
+    url: String,
     path: PathBuf,
     plan: Plan,
 }
 
 impl Change {
     /// Does what `lockkeeper plan MIGRATION --output DIR` does, and fills in who uses the database.
-    fn write(directory: &Path, dialect: Dialect, listener: &Listener<'_>) -> Result<Self> {
+    fn write(directory: &Path, url: &str, dialect: Dialect, listener: &Listener<'_>) -> Result<Self> {
         let migrations = directory.join("migrations");
         let first: String = schema(dialect).map(|sql| format!("{sql};\n")).concat();
         write(&migrations.join("0041_orders.sql"), &first)?;
@@ -151,7 +152,7 @@ impl Change {
         }
         let plan = directory::read(&path, Some(dialect))?;
         listener.tell(Event::Planned { migration: MIGRATION, plan: Box::new(plan.clone()) });
-        Ok(Self { path, plan })
+        Ok(Self { url: url.to_string(), path, plan })
     }
 
     /// Does what `lockkeeper run` does.
@@ -168,7 +169,16 @@ impl Change {
             .map_err(|error| broken("the lease cannot be taken", &error))?
             .map_err(|held| Error::new(Kind::Waiting, format!("another runner holds the lease: {}", held.shown())))?;
         let directory = self.path.clone();
-        let request = Request { plan: &self.plan, directory, phase, wait, pace: None, workers: 1, stop: listener.stop };
+        let request = Request {
+            plan: &self.plan,
+            directory,
+            phase,
+            wait,
+            pace: None,
+            workers: 1,
+            stop: listener.stop,
+            url: &self.url,
+        };
         let outcome = run::carry_out(session, &ledger, &lease, &request, &mut |event| {
             listener.tell(Event::Run(event));
         })

@@ -15,6 +15,11 @@ pub(super) fn probe(dialect: Dialect, sql: &str, clauses: &[Clause]) -> (bool, P
     if transactional {
         return (true, Probe::Ledger);
     }
+    if let [Clause { change: Change::Reindex { what, name: Some(name), concurrently: true }, .. }] = clauses
+        && ["INDEX", "TABLE"].contains(&what.as_str())
+    {
+        return (false, Probe::Rebuilt { index: what == "INDEX", name: name.clone() });
+    }
     let mut expectations = Vec::new();
     let mut repeatable = true;
     for clause in clauses {
@@ -145,6 +150,10 @@ fn after(change: &Change) -> After {
         Change::DropIndex { table, name, if_exists, .. } => {
             After::Expect(vec![index(table.as_ref(), name, false)], *if_exists)
         }
+        Change::DetachPartition { table, partition, .. } => After::Expect(
+            vec![Expectation::Partition { table: table.clone(), partition: partition.clone(), attached: false }],
+            false,
+        ),
         Change::CreateTrigger { table, name } => After::Expect(
             vec![Expectation::Trigger { table: Some(table.clone()), trigger: name.clone(), exists: true }],
             false,

@@ -53,7 +53,7 @@ fn dropping(dialect: Dialect, expectation: &Expectation) -> Option<String> {
             format!("DROP INDEX {}{}", quote(&index.name), on(table))
         }
         (Expectation::Index { index, .. }, Dialect::Sqlite) => format!("DROP INDEX {}", name(index)),
-        (Expectation::Nullable { .. }, _) => return None,
+        (Expectation::Nullable { .. } | Expectation::Partition { .. }, _) => return None,
     })
 }
 

@@ -2,6 +2,7 @@
 
 pub mod throttle;
 pub mod window;
+mod ddl;
 
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ pub use throttle::{Limit, Throttle};
 
 use crate::error::{Error, Result, closest};
 use crate::sql::Dialect;
+
+pub use ddl::Ddl;
 
 /// What stands for the version in a consumer's patterns.
 pub const VERSION: &str = "{version}";
@@ -45,6 +48,7 @@ pub struct Settings {
     pub repair: bool,
     /// `proof.lock-time`: how long contract may ask for rows that differ while it keeps its tables locked; 1 s.
     pub proof_lock_time: Duration,
+    pub ddl: Ddl,
 }
 
 /// One application that uses the database, and how its versions are told apart.
@@ -102,6 +106,7 @@ impl Default for Settings {
             throttle: Throttle::default(),
             repair: false,
             proof_lock_time: Duration::from_secs(1),
+            ddl: Ddl::default(),
         }
     }
 }
@@ -133,6 +138,7 @@ impl Settings {
             repair: file.proof.repair.unwrap_or(defaults.repair),
             proof_lock_time: of_key(file.proof.lock_time, "proof.lock-time", defaults.proof_lock_time, path)?,
             throttle: file.throttle.read(path)?,
+            ddl: file.ddl.read(path)?,
         };
         settings.consistent(path)?;
         Ok(settings)
@@ -208,13 +214,13 @@ fn strategy(word: &str, path: &str) -> Result<Strategy> {
 /// The duration that a key says.
 fn of_key(text: Option<String>, key: &str, default: Duration, path: &str) -> Result<Duration> {
     let Some(text) = text else { return Ok(default) };
-    duration(&text).ok_or_else(|| {
+    duration(&text).filter(|time| *time <= Duration::from_mins(1)).ok_or_else(|| {
         Error::input(format!("{path}: `{key} = \"{text}\"` is no duration"))
             .hint("write it as \"100ms\" or \"2s\"; it has to be more than nothing and at most a minute")
     })
 }
 
-/// `100ms`, `2s`, `1500us`: more than nothing, at most a minute.
+/// `1500us`, `100ms`, `2s`, `15m`, `6h`: more than nothing.
 fn duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
@@ -223,9 +229,11 @@ fn duration(text: &str) -> Option<Duration> {
         "us" => Duration::from_micros(number),
         "ms" => Duration::from_millis(number),
         "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.checked_mul(60)?),
+        "h" => Duration::from_secs(number.checked_mul(3600)?),
         _ => return None,
     };
-    (!duration.is_zero() && duration <= Duration::from_mins(1)).then_some(duration)
+    (!duration.is_zero()).then_some(duration)
 }
 
 /// What is wrong with the text, and in which line. serde names an unknown key and then the known ones,
@@ -262,6 +270,7 @@ mod file {
         pub(super) versions: Versions,
         pub(super) backfill: Backfill,
         pub(super) proof: Proof,
+        pub(super) ddl: super::ddl::File,
         pub(super) consumers: Vec<Consumer>,
         pub(super) throttle: super::throttle::File,
     }

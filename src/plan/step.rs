@@ -107,6 +107,12 @@ pub enum Probe {
     Ledger,
     /// The schema: the statement took effect when every expectation holds.
     Schema(Vec<Expectation>),
+    /// The indexes have other numbers than those that the ledger noted before: `index` or all of the table `name`.
+    Rebuilt {
+        /// The name is an index's.
+        index: bool,
+        name: Name,
+    },
     /// Doing it twice is the same as doing it once: a resumed run simply does it again.
     Repeat,
     /// There is none: such a step is refused before anything is run.
@@ -149,6 +155,12 @@ pub enum Expectation {
         view: Name,
         exists: bool,
     },
+    /// The partition belongs to its table; one that is neither in nor out is half done and is taken out for good.
+    Partition {
+        table: Name,
+        partition: Name,
+        attached: bool,
+    },
     Nullable {
         table: Name,
         column: String,
@@ -167,6 +179,7 @@ impl Expectation {
             | Self::Constraint { exists, .. }
             | Self::Function { exists, .. }
             | Self::View { exists, .. } => Some(*exists),
+            Self::Partition { attached, .. } => Some(*attached),
             Self::Nullable { .. } => None,
         }
     }
@@ -184,6 +197,7 @@ impl Expectation {
             Self::Constraint { table, constraint, .. } => format!("constraint {constraint} on {table}"),
             Self::Function { function, .. } => format!("function {function}"),
             Self::View { view, .. } => format!("view {view}"),
+            Self::Partition { table, partition, .. } => format!("partition {partition} of {table}"),
         }
     }
 }

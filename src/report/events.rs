@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::database::Blocker;
 use crate::run::Event;
 
 /// The object of an event, on a line of its own; `time` is RFC 3339 in UTC.
@@ -39,10 +40,14 @@ fn parts(event: &Event) -> (&'static str, Value) {
                 "milliseconds": whole(*milliseconds),
             }),
         ),
-        Event::Retry { step, attempt, because, milliseconds } => (
+        Event::Retry { step, attempt, because, by, milliseconds } => (
             "retry",
-            json!({ "step": step, "attempt": attempt, "because": because, "milliseconds": whole(*milliseconds) }),
+            json!({
+                "step": step, "attempt": attempt, "because": because, "by": blockers(by),
+                "milliseconds": whole(*milliseconds),
+            }),
         ),
+        Event::Blocked { step, by } => ("blocked", json!({ "step": step, "by": blockers(by) })),
         Event::Proved { step, rows, ranges, repaired } => {
             ("proved", json!({ "step": step, "rows": rows, "ranges": ranges, "repaired": repaired }))
         }
@@ -90,4 +95,14 @@ fn parts(event: &Event) -> (&'static str, Value) {
 /// JSON's numbers end before those of `u128`; no batch takes that long.
 fn whole(milliseconds: u128) -> u64 {
     u64::try_from(milliseconds).unwrap_or(u64::MAX)
+}
+
+fn blockers(by: &[Blocker]) -> Vec<Value> {
+    let one = |one: &Blocker| {
+        json!({
+            "session": one.id, "user": one.user, "application": one.application_name, "state": one.state,
+            "seconds": one.age.map(|age| age.as_secs()), "query_start": one.query_start, "certain": one.certain,
+        })
+    };
+    by.iter().map(one).collect()
 }

@@ -77,6 +77,7 @@ fn probe_text(step: &Step) -> String {
     match &step.probe {
         Probe::Ledger => "the ledger's own row".into(),
         Probe::Schema(expectations) => expectations.iter().map(expectation).collect::<Vec<_>>().join(", "),
+        Probe::Rebuilt { name, .. } => format!("{name} is built anew"),
         Probe::Repeat => "not needed, repeating it does no harm".into(),
         Probe::None => "none; `run` refuses this plan".into(),
     }
@@ -88,6 +89,8 @@ pub fn expectation(expectation: &Expectation) -> String {
         Expectation::Index { exists: true, .. } => "exists and is valid",
         Expectation::Nullable { nullable: true, .. } => "is nullable",
         Expectation::Nullable { nullable: false, .. } => "is NOT NULL",
+        Expectation::Partition { attached: true, .. } => "is in",
+        Expectation::Partition { attached: false, .. } => "is out",
         other if other.exists() == Some(true) => "exists",
         _ => "is gone",
     };
@@ -181,6 +184,7 @@ fn step_json(step: &Step) -> StepJson<'_> {
     let (probe, expect) = match &step.probe {
         Probe::Ledger => ("ledger", Vec::new()),
         Probe::Schema(expectations) => ("schema", expectations.iter().map(expectation).collect()),
+        Probe::Rebuilt { .. } => ("rebuilt", vec![probe_text(step)]),
         Probe::Repeat => ("repeat", Vec::new()),
         Probe::None => ("none", Vec::new()),
     };

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::pace::{Pace, roughly};
 use super::status::{counted, one_line, proved, rows_of};
+use crate::database::Blocker;
 use crate::gate::Verdict;
 use crate::run::Event;
 use crate::run::throttle::Reading;
@@ -168,9 +169,13 @@ pub fn lines(event: &Event) -> Vec<String> {
             let done = rows_of(*rows_done, *rows_total);
             vec![format!("  {step}  {done} (last batch: {rows} rows in {milliseconds} ms)")]
         }
-        Event::Retry { step, attempt, because, milliseconds } => vec![format!(
-            "  {step}  {because}; try {attempt} was given up so that nobody queues behind it, the next in {milliseconds} ms"
-        )],
+        Event::Retry { step, attempt, because, by, milliseconds } => {
+            let retry = format!(
+                "  {step}  {because}; try {attempt} was given up so that nobody queues behind it, the next in {milliseconds} ms"
+            );
+            std::iter::once(retry).chain(in_the_way(step, by)).collect()
+        }
+        Event::Blocked { step, by } => in_the_way(step, by).collect(),
         Event::Proved { rows: 0, .. } => Vec::new(),
         Event::Proved { step, rows, ranges, repaired } => {
             vec![format!("  {step}  {}", proved(*rows, *ranges, *repaired))]
@@ -216,4 +221,9 @@ pub fn lines(event: &Event) -> Vec<String> {
         // The command itself says how it ended, and what to do.
         Event::Ended { .. } => Vec::new(),
     }
+}
+
+/// A line for each who is in the way.
+fn in_the_way<'a>(step: &'a str, by: &'a [Blocker]) -> impl Iterator<Item = String> + 'a {
+    by.iter().map(move |blocker| format!("  {step}  in the way: {blocker}"))
 }

@@ -1,5 +1,6 @@
 //! What a run can say, as data; `report` puts it into bars and lines.
 
+use crate::database::Blocker;
 use crate::gate::Judgement;
 use crate::plan::Phase;
 use crate::run::throttle::Reading;
@@ -45,7 +46,15 @@ pub enum Event {
         step: String,
         attempt: u32,
         because: String,
+        /// Who was in the way, as far as the server tells.
+        by: Vec<Blocker>,
         milliseconds: u128,
+    },
+    /// Somebody is in the way of a step: the run looks again before it tries, or the server waits within a statement
+    /// that keeps nobody else waiting. Said again when it is somebody else.
+    Blocked {
+        step: String,
+        by: Vec<Blocker>,
     },
     /// No row differs; `repaired` of them did, and were filled again.
     Proved {

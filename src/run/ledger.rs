@@ -4,6 +4,7 @@
 //! the server's; no URL, password or row data but key bounds gets in.
 
 mod lease;
+mod noted;
 mod origin;
 mod overview;
 mod pause;

@@ -110,18 +110,9 @@ pub async fn undo<S: Session>(
 ) -> Result<Outcome> {
     let plan = request.plan;
     let Stands::Begun(begun) = stands(session, ledger, plan).await? else { return Ok(Outcome::Finished) };
-    let context = Context {
-        plan,
-        ledger,
-        lease,
-        directory: &request.directory,
-        pace: None,
-        workers: 1,
-        stop: request.stop,
-        reverting: true,
-    };
     let in_words = |trouble: Trouble| trouble.into_error(&format!("undoing {}", plan.name));
     ledger.settle(session, lease, &plan.name, true).await?;
+    let context = Context::of(session, ledger, lease, request, true).await.map_err(|error| in_words(error.into()))?;
     stand_in(session, &context, request, word).await?;
     let mut judged = Vec::new();
     // Nothing is begun that could not go on.
@@ -134,7 +125,7 @@ pub async fn undo<S: Session>(
     if !await_orphans(session, &context, on_event).await.map_err(in_words)? {
         return Ok(Outcome::Interrupted);
     }
-    let mut attempt = 0;
+    let mut tries = statement::Tries::default();
     loop {
         let records = ledger.revert_steps(session, &plan.name).await.map_err(|error| in_words(error.into()))?;
         let next = plan.revert.iter().zip(&records).find(|(_, record)| record.state != State::Done);
@@ -153,26 +144,25 @@ pub async fn undo<S: Session>(
                 None
             })
         } else {
-            if attempt == 0 {
+            if tries.enter(step) {
                 let resumed = record.state == State::Running;
                 on_event(Event::StepStarted { step: step.id.clone(), sql: step.sql.clone(), resumed });
             }
             match &step.action {
                 Action::Statement { transactional: false } => {
-                    standstill::probed(session, &context, step, record, on_event).await
+                    standstill::probed(session, &context, step, record, &mut tries, on_event).await
                 }
-                _ => statement::transactional(session, &context, step, &seen, on_event).await,
+                _ => statement::transactional(session, &context, step, &seen, &mut tries, on_event).await,
             }
             .map(Some)
         };
         match performed {
             Ok(Some(Done::Yes { found })) => {
-                attempt = 0;
                 on_event(Event::StepDone { step: step.id.clone(), found });
             }
-            Ok(None) => attempt = 0,
+            Ok(None) => {}
             Ok(Some(Done::Interrupted)) => return Ok(Outcome::Interrupted),
-            Err(trouble) => match statement::again(&trouble, &mut attempt, step, &context, on_event).await {
+            Err(trouble) => match statement::again(trouble, &mut tries, step, &context, on_event).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Outcome::Interrupted),
                 Err(trouble) => return Err(tell(session, &context, step, trouble).await),

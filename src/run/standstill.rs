@@ -16,10 +16,11 @@ pub(super) async fn probed<S: Session>(
     context: &Context<'_>,
     step: &Step,
     record: &StepRecord,
+    tries: &mut statement::Tries,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
     database::end_when_idle(session, Some(LIMIT)).await?;
-    let done = statement::probed(session, context, step, record, on_event).await;
+    let done = statement::probed(session, context, step, record, tries, on_event).await;
     let reset = database::end_when_idle(session, None).await;
     done.and_then(|done| Ok(reset.map(|()| done)?))
 }

@@ -1,18 +1,73 @@
 //! One statement of a phase: with its ledger row in one transaction where the engine can do that,
 //! otherwise between two ledger rows, with a probe that tells a lost answer apart.
+//!
+//! Invariants: nobody queues behind a statement for longer than `ddl.lock-timeout`, and a try is not even begun while
+//! somebody is in the way who will not go in that time; what may take long keeps no reader or writer waiting.
 
-use std::time::Duration;
+mod ahead;
+mod online;
+mod probed;
+mod reindex;
+mod watch;
 
-use super::ledger::{State, StepRecord};
+use std::time::{Duration, Instant};
+
+use super::ledger::State;
 use super::{Context, Done, Event, Trouble, begin, finish, gates, proof, sleep};
-use crate::database::{self, DatabaseError, DatabaseErrorKind, Held, Session};
+use crate::database::{Blocker, DatabaseError, DatabaseErrorKind, Session};
 use crate::error::{Error, Kind};
 use crate::gate::Evidence;
-use crate::plan::{Expectation, Probe, Step};
+use crate::plan::{Phase, Step};
 use crate::sql::{self, Dialect};
+use ahead::Way;
+pub(super) use probed::probed;
+use watch::Watched;
 
-/// How often a lock is tried for before the step fails; with pauses that grow to ten seconds.
-const TRIES: u32 = 10;
+/// The longest pause between two tries, and between two looks at who is in the way, which cost nobody anything.
+const TRY_PAUSE: Duration = Duration::from_secs(10);
+const LOOK_PAUSE: Duration = Duration::from_secs(2);
+
+/// How often, and for how long, a step has been tried that did not get on.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    step: String,
+    since: Option<Instant>,
+    given_up: u32,
+    pauses: u32,
+    told: Vec<Option<i64>>,
+}
+
+impl Tries {
+    /// It is this step's turn; whether that is news.
+    pub(super) fn enter(&mut self, step: &Step) -> bool {
+        let new = self.step != step.id;
+        if new {
+            *self = Self { step: step.id.clone(), ..Self::default() };
+        }
+        new
+    }
+
+    /// For how long it has not got on.
+    fn lasted(&mut self) -> Duration {
+        self.since.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    /// The next pause, longer each time. Its jitter keeps two runners, or a runner and a periodic job, from meeting
+    /// again and again.
+    fn pause(&mut self, most: Duration) -> Duration {
+        self.pauses += 1;
+        let ceiling = Duration::from_millis(250 << self.pauses.min(6)).min(most);
+        ceiling.mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+
+    /// Others are in the way than the last time.
+    fn is_news(&mut self, by: &[Blocker]) -> bool {
+        let ids: Vec<_> = by.iter().map(|blocker| blocker.id).collect();
+        let news = self.told != ids;
+        self.told = ids;
+        news
+    }
+}
 
 /// Statements that commit together with their ledger row: done or not done, never in between. In contract the
 /// database's own gates are asked once more while the locks are held, so that nobody slips in before the drop.
@@ -21,20 +76,88 @@ pub(super) async fn transactional<S: Session>(
     context: &Context<'_>,
     step: &Step,
     seen: &Evidence,
+    tries: &mut Tries,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
+    if let Some(done) = wait_for_way(session, context, step, tries, on_event).await? {
+        return Ok(done);
+    }
     begin(session).await?;
     let written = async {
         proof::recheck(session, context, step, on_event).await?;
-        for statement in parts(step, context.plan.dialect) {
-            session.execute(statement, &[]).await?;
+        let online = online::is_online(step, context.plan.dialect);
+        if online {
+            session.execute(&online::own_time(context, "SET LOCAL"), &[]).await?;
         }
+        for statement in parts(step, context.plan.dialect) {
+            let started = Instant::now();
+            let (result, watched) = watch::execute(session, context, step, statement, online, on_event).await;
+            result.map_err(|error| trouble(step, context, error, watched, online.then_some(started)))?;
+        }
+        online::no_half_index(session, step).await?;
         gates::hold(session, context, step.phase, seen).await?;
         mark(session, context, step, State::Done).await
     }
     .await;
-    finish(session, written).await?;
-    Ok(Done::Yes { found: false })
+    match finish(session, written).await {
+        Ok(()) => Ok(Done::Yes { found: false }),
+        Err(trouble) => Err(who(session, step, trouble).await),
+    }
+}
+
+/// Waits until nobody is in the way who stays. What a gate of contract said before a wait does not count any more.
+async fn wait_for_way<S: Session>(
+    session: &mut S,
+    context: &Context<'_>,
+    step: &Step,
+    tries: &mut Tries,
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> Result<Option<Done>, Trouble> {
+    match ahead::clear(session, context, step, tries, on_event).await? {
+        Way::ClearAgain if step.phase == Phase::Contract => Err(Trouble::Waited),
+        Way::Clear | Way::ClearAgain => Ok(None),
+        Way::Interrupted => Ok(Some(Done::Interrupted)),
+    }
+}
+
+/// What an error of a statement means for its step. `began`: when, if its time is bounded by `ddl.concurrent-timeout`.
+fn trouble(
+    step: &Step,
+    context: &Context<'_>,
+    error: DatabaseError,
+    watched: Watched,
+    began: Option<Instant>,
+) -> Trouble {
+    let limit = context.plan.settings.ddl.concurrent_timeout;
+    let took_its_time = || began.is_some_and(|began| began.elapsed() >= limit);
+    match is_cancelled(&error) {
+        _ if is_lock(&error) => Trouble::Locked { error, by: watched.by },
+        true if watched.gave_way => {
+            let message = "readers or writers queued behind somebody who waited for it".to_string();
+            Trouble::Locked { error: DatabaseError { message, ..error }, by: watched.by }
+        }
+        true if took_its_time() => {
+            let place = format!("step {} ({}:{})", step.id, step.file, step.line);
+            let late = Error::new(Kind::Step, format!("{place} did not end in {}", in_words(limit)));
+            named(late, &watched.by).hint("`ddl.concurrent-timeout` in change.toml says how long it may take").into()
+        }
+        _ => error.into(),
+    }
+}
+
+/// Names who was in the way, where nobody was seen while the statement waited.
+async fn who<S: Session>(session: &mut S, step: &Step, trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Database(error) if is_lock(&error) => {
+            let by = ahead::look(session, step).await.unwrap_or_default();
+            Trouble::Locked { error, by }
+        }
+        Trouble::Locked { error, by } if by.is_empty() => {
+            let by = ahead::look(session, step).await.unwrap_or_default();
+            Trouble::Locked { error, by }
+        }
+        other => other,
+    }
 }
 
 /// The statements of a step: several where contract.sql puts them into one transaction. One call each, so that
@@ -67,220 +190,70 @@ pub(super) async fn mark_alone<S: Session>(
 
 /// Decides whether a step that did not get its lock is tried again, and sleeps; false when the user asked to stop.
 pub(super) async fn again(
-    trouble: &Trouble,
-    attempt: &mut u32,
+    trouble: Trouble,
+    tries: &mut Tries,
     step: &Step,
     context: &Context<'_>,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<bool, Trouble> {
-    let because = match trouble {
-        Trouble::Database(error) if is_lock(error) => error.to_string(),
-        Trouble::GateClosed(because) | Trouble::Unproved(because) => because.clone(),
-        _ => return Err(repeat(trouble)),
+    let (error, because, by) = match trouble {
+        Trouble::Waited => return Ok(true),
+        Trouble::Database(error) if is_lock(&error) => (Ok(error.clone()), error.to_string(), Vec::new()),
+        Trouble::Locked { error, by } => (Ok(error.clone()), error.to_string(), by),
+        Trouble::GateClosed(because) => (Err(Trouble::GateClosed(because.clone())), because, Vec::new()),
+        Trouble::Unproved(because) => (Err(Trouble::Unproved(because.clone())), because, Vec::new()),
+        other => return Err(other),
     };
-    if *attempt + 1 >= TRIES {
-        return Err(repeat(trouble));
+    tries.given_up += 1;
+    if tries.lasted() >= context.plan.settings.ddl.retry_for {
+        return Err(match error {
+            Ok(error) => given_up(step, context, tries, Some(&error), &by).into(),
+            Err(closed) => closed,
+        });
     }
-    *attempt += 1;
-    let ceiling = (250_u64 << (*attempt).min(6)).min(10_000);
-    // The jitter keeps two runners, or a runner and a periodic job, from meeting again and again.
-    let pause = Duration::from_millis(fastrand::u64(ceiling / 2..=ceiling));
-    on_event(Event::Retry { step: step.id.clone(), attempt: *attempt, because, milliseconds: pause.as_millis() });
+    let pause = tries.pause(TRY_PAUSE);
+    let (step, attempt) = (step.id.clone(), tries.given_up);
+    on_event(Event::Retry { step, attempt, because, by, milliseconds: pause.as_millis() });
     Ok(sleep(pause, context.stop).await)
+}
+
+/// The step did not get its lock in all the time that it has.
+fn given_up(step: &Step, context: &Context<'_>, tries: &Tries, error: Option<&DatabaseError>, by: &[Blocker]) -> Error {
+    let times = match tries.given_up {
+        0 => "without a try".to_string(),
+        1 => "in 1 try".to_string(),
+        several => format!("in {several} tries"),
+    };
+    let place = format!("step {} ({}:{})", step.id, step.file, step.line);
+    let time = in_words(context.plan.settings.ddl.retry_for);
+    let mut told = Error::new(Kind::Step, format!("{place} did not get its lock in {time}, {times}"));
+    if let Some(error) = error {
+        told = told.because(error);
+    }
+    named(told, by)
+        .hint("when what is in the way has ended, run the same command again; `ddl.retry-for` in change.toml says for how long it tries")
+}
+
+/// With those who were in the way.
+fn named(error: Error, by: &[Blocker]) -> Error {
+    let all: Vec<String> = by.iter().map(ToString::to_string).collect();
+    if all.is_empty() { error } else { error.because(format!("in the way: {}", all.join("; "))) }
+}
+
+fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        _ if time.subsec_millis() > 0 => format!("{} ms", time.as_millis()),
+        seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
 }
 
 fn is_lock(error: &DatabaseError) -> bool {
     matches!(error.kind, DatabaseErrorKind::LockTimeout | DatabaseErrorKind::Deadlock)
 }
 
-fn repeat(trouble: &Trouble) -> Trouble {
-    match trouble {
-        Trouble::GateClosed(because) => Trouble::GateClosed(because.clone()),
-        Trouble::Unproved(because) => Trouble::Unproved(because.clone()),
-        Trouble::Database(error) => Trouble::Database(error.clone()),
-        Trouble::LeaseLost => Trouble::LeaseLost,
-        Trouble::Refused(error) => Trouble::Refused(error.clone()),
-    }
-}
-
-/// A statement that cannot share a transaction with its ledger row.
-pub(super) async fn probed<S: Session>(
-    session: &mut S,
-    context: &Context<'_>,
-    step: &Step,
-    record: &StepRecord,
-    on_event: &mut (dyn FnMut(Event) + Send),
-) -> Result<Done, Trouble> {
-    let expectations: &[Expectation] = match &step.probe {
-        Probe::Schema(expectations) => expectations,
-        // Nothing to look at, and nothing lost by doing it twice.
-        Probe::Repeat => &[],
-        Probe::Ledger | Probe::None => {
-            return Err(Error::input(format!("step {} has no probe", step.id)).into());
-        }
-    };
-    let ours = record.state == State::Running;
-    if ours && !await_builder(session, context, step, expectations, on_event).await? {
-        return Ok(Done::Interrupted);
-    }
-    match (ours, look(session, expectations).await?) {
-        (true, Seen::TookEffect) => {
-            mark_alone(session, context, step, State::Done).await?;
-            return Ok(Done::Yes { found: true });
-        }
-        // Gone is gone, whoever dropped it.
-        (false, Seen::TookEffect) if only_drops(expectations) => {
-            mark_alone(session, context, step, State::Done).await?;
-            return Ok(Done::Yes { found: true });
-        }
-        (true, Seen::Half) => repair(session, context, step, expectations, on_event).await?,
-        (false, Seen::Half) => return Err(in_the_way(step).into()),
-        (_, Seen::Mixed(which)) => return Err(mixed(step, &which).into()),
-        // What is there already is not ours: the server will say so. A ledger that called it begun would take
-        // it for ours after a crash.
-        (false, Seen::TookEffect) => {}
-        (_, Seen::Nothing) => {
-            if let Err(trouble) = proof::recheck_before(session, context, step, on_event).await {
-                if ours {
-                    mark_alone(session, context, step, State::Pending).await?;
-                }
-                return Err(trouble);
-            }
-            mark_alone(session, context, step, State::Running).await?;
-        }
-    }
-    if let Err(error) = patiently(session, step, expectations).await {
-        if error.kind == DatabaseErrorKind::ConnectionLost {
-            return Err(error.into());
-        }
-        match look(session, expectations).await? {
-            // The server was still at work on the statement whose answer was lost, and has finished it meanwhile.
-            Seen::TookEffect if ours => {
-                mark_alone(session, context, step, State::Done).await?;
-                return Ok(Done::Yes { found: true });
-            }
-            // Or is at work on it still.
-            _ if ours && is_lock(&error) => {}
-            Seen::Half => {}
-            // Refused as a whole: nothing of it is ours.
-            _ => mark_alone(session, context, step, State::Pending).await?,
-        }
-        return Err(error.into());
-    }
-    if !expectations.is_empty() && look(session, expectations).await? != Seen::TookEffect {
-        return Err(Error::new(
-            Kind::Step,
-            format!(
-                "step {} ({}:{}): the server said yes, but the schema does not show it",
-                step.id, step.file, step.line
-            ),
-        )
-        .hint("IF [NOT] EXISTS may have met an object of the same name: look at it, then run again")
-        .into());
-    }
-    mark_alone(session, context, step, State::Done).await?;
-    Ok(Done::Yes { found: false })
-}
-
-/// Runs the statement; a concurrent index build without a lock time-out, which would count its waits for
-/// old snapshots and leave an invalid index (facts: postgres-waits).
-async fn patiently<S: Session>(
-    session: &mut S,
-    step: &Step,
-    expectations: &[Expectation],
-) -> Result<(), DatabaseError> {
-    let concurrent = session.dialect() == Dialect::Postgres
-        && expectations.iter().any(|one| matches!(one, Expectation::Index { .. }));
-    if !concurrent {
-        return session.execute(&step.sql, &[]).await.map(drop);
-    }
-    session.execute("SET lock_timeout = 0", &[]).await?;
-    let done = session.execute(&step.sql, &[]).await;
-    session.execute(&format!("SET lock_timeout = '{}ms'", database::LOCK_TIMEOUT.as_millis()), &[]).await?;
-    done.map(drop)
-}
-
-fn only_drops(expectations: &[Expectation]) -> bool {
-    !expectations.is_empty() && expectations.iter().all(|one| one.exists() == Some(false))
-}
-
-/// What the schema shows of a statement.
-#[derive(Debug, PartialEq, Eq)]
-enum Seen {
-    Nothing,
-    TookEffect,
-    /// An invalid index.
-    Half,
-    /// Some of it, which no single statement leaves behind; the sentence names both sides.
-    Mixed(String),
-}
-
-async fn look<S: Session>(session: &mut S, expectations: &[Expectation]) -> Result<Seen, DatabaseError> {
-    let mut held = Vec::new();
-    for expectation in expectations {
-        held.push(database::holds(session, expectation).await?);
-    }
-    if held.contains(&Held::HalfDone) {
-        return Ok(Seen::Half);
-    }
-    let yes = held.iter().filter(|one| **one == Held::Yes).count();
-    Ok(match yes {
-        0 => Seen::Nothing,
-        all if all == held.len() => Seen::TookEffect,
-        some => Seen::Mixed(format!("{some} of {} of its effects are there", held.len())),
-    })
-}
-
-/// Waits while the server goes on with the index of a runner that was killed: dropped, it would be built twice.
-/// False when the user asked to stop.
-async fn await_builder<S: Session>(
-    session: &mut S,
-    context: &Context<'_>,
-    step: &Step,
-    expectations: &[Expectation],
-    on_event: &mut (dyn FnMut(Event) + Send),
-) -> Result<bool, Trouble> {
-    let mut told = false;
-    while database::is_being_built(session, expectations).await? {
-        if !told {
-            told = true;
-            on_event(Event::Waiting {
-                because: format!("{}: the server is still building the index of an earlier run", step.id),
-            });
-        }
-        if !sleep(Duration::from_secs(1), context.stop).await {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Removes the invalid index that a cut-off concurrent build left behind.
-async fn repair<S: Session>(
-    session: &mut S,
-    context: &Context<'_>,
-    step: &Step,
-    expectations: &[Expectation],
-    on_event: &mut (dyn FnMut(Event) + Send),
-) -> Result<(), Trouble> {
-    for expectation in expectations {
-        let Expectation::Index { index, exists: true, .. } = expectation else { continue };
-        let drop_it = format!("DROP INDEX CONCURRENTLY IF EXISTS {}", context.plan.dialect.quote_name(index));
-        session.execute("SET lock_timeout = 0", &[]).await?;
-        let dropped = session.execute(&drop_it, &[]).await;
-        session.execute(&format!("SET lock_timeout = '{}ms'", database::LOCK_TIMEOUT.as_millis()), &[]).await?;
-        dropped?;
-        on_event(Event::Repaired { step: step.id.clone(), what: drop_it });
-    }
-    Ok(())
-}
-
-fn in_the_way(step: &Step) -> Error {
-    Error::new(Kind::Step, format!("step {} ({}:{}): an invalid index of that name is in the way", step.id, step.file, step.line))
-        .hint("another build may be at work on it, or one was cut off: when nobody builds it, drop it with DROP INDEX CONCURRENTLY and run again")
-}
-
-fn mixed(step: &Step, which: &str) -> Error {
-    Error::new(Kind::Step, format!("step {} ({}:{}) looks half done: {which}", step.id, step.file, step.line))
-        .hint("somebody changed the schema by hand: bring it to before or after the statement and run again")
+/// Somebody, or a limit of the server, ended the statement: SQLSTATE query_canceled; MySQL's own number.
+fn is_cancelled(error: &DatabaseError) -> bool {
+    matches!(error.code.as_deref(), Some("57014" | "1317"))
 }

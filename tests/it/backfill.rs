@@ -404,6 +404,7 @@ async fn a_value_that_does_not_fit_is_not_cut_short_on_mariadb() {
         pace: None,
         workers: 1,
         stop: &|| false,
+        url: &change.database.url,
     };
     let error = run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap_err();
     assert_eq!(error.causes, ["Data truncated for column 'b' at row 2 (1265)"]);

@@ -80,7 +80,7 @@ impl Session for Flaky<'_> {
 }
 
 /// Ledger, lease and plan, on one session, as the command does it.
-async fn run_once(session: &mut Flaky<'_>, plan: &Plan, path: &Path) -> Result<Outcome, Error> {
+async fn run_once(session: &mut Flaky<'_>, url: &str, plan: &Plan, path: &Path) -> Result<Outcome, Error> {
     let ledger = Ledger::open(session).await?;
     let lease = ledger.acquire(session, "the crash loop", None).await;
     let lease = lease.map_err(|error| Error::new(lockkeeper::error::Kind::Step, error.to_string()))?.unwrap();
@@ -92,6 +92,7 @@ async fn run_once(session: &mut Flaky<'_>, plan: &Plan, path: &Path) -> Result<O
         pace: None,
         workers: 1,
         stop: &|| false,
+        url,
     };
     run::carry_out(session, &ledger, &lease, &request, &mut |_| {}).await
 }
@@ -102,7 +103,7 @@ async fn run_to_the_end(url: &str, plan: &Plan, path: &Path, fault: &Fault) {
     loop {
         let connection = database::connect(url, "lockkeeper crash loop").await.unwrap();
         let mut session = Flaky { connection: Some(connection), dialect: plan.dialect, fault };
-        match run_once(&mut session, plan, path).await {
+        match run_once(&mut session, url, plan, path).await {
             Ok(Outcome::Finished) => break,
             Ok(Outcome::Waiting(_)) => approve(url, plan, path).await,
             Ok(Outcome::Interrupted | Outcome::Held(_)) => unreachable!("nobody interrupts or pauses"),

@@ -77,6 +77,7 @@ fn absent(expectation: &Expectation) -> Option<Expectation> {
         | Expectation::Constraint { exists, .. }
         | Expectation::Function { exists, .. }
         | Expectation::View { exists, .. } => *exists = false,
+        Expectation::Partition { attached, .. } => *attached = false,
         Expectation::Nullable { .. } => return None,
     }
     Some(absent)

@@ -113,6 +113,7 @@ async fn every_write_is_fenced(url: &str, dialect: Dialect) {
         pace: None,
         workers: 1,
         stop: &|| false,
+        url,
     };
     let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap();
     assert!(matches!(outcome, Outcome::Waiting(_)), "{outcome:?}");
@@ -160,6 +161,7 @@ async fn every_write_of_an_undo_is_fenced(database: TestDatabase, dialect: Diale
         pace: None,
         workers: 1,
         stop: &|| false,
+        url: &change.database.url,
     };
     run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap();
     session.sent.clear();
@@ -291,6 +293,7 @@ async fn no_unfenced_statement_after_a_standstill(
         pace: None,
         workers: 1,
         stop: &|| false,
+        url: &change.database.url,
     };
     let outcome = run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap();
     assert_eq!(outcome, Outcome::Finished);
@@ -424,6 +427,7 @@ async fn a_lost_lease_stops_the_next_write(database: TestDatabase, dialect: Dial
         pace: None,
         workers: 1,
         stop: &|| false,
+        url: &change.database.url,
     };
     let error = run::carry_out(&mut first, &ledger, &lease, &request, &mut |_| {}).await.unwrap_err();
     assert_eq!((error.exit_code(), error.message.ends_with("another runner has taken over")), (3, true), "{error}");

@@ -8,6 +8,7 @@ mod cli;
 mod contract;
 mod crash;
 mod database;
+mod ddl;
 mod demo;
 mod effects;
 mod formats;

@@ -96,7 +96,13 @@ fn story() -> Metrics {
             judgements: vec![judgement("approval", Verdict::Pass), judgement("k8s:\"a\"\n", Verdict::Unknown)],
         },
         Event::Load { readings: vec![lag, load("file", Ok(0.0)), load("query", Err("no right".into()))] },
-        Event::Retry { step: "contract.1".into(), attempt: 1, because: "a lock".into(), milliseconds: 250 },
+        Event::Retry {
+            step: "contract.1".into(),
+            attempt: 1,
+            because: "a lock".into(),
+            by: Vec::new(),
+            milliseconds: 250,
+        },
     ] {
         metrics.see(&event, 1_790_000_000);
     }

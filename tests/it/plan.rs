@@ -44,6 +44,7 @@ fn probes(plan: &Plan) -> Vec<String> {
     let shown = |probe: &Probe| match probe {
         Probe::Ledger => "ledger".to_string(),
         Probe::Schema(expected) => expected.iter().map(report::plan::expectation).collect::<Vec<_>>().join(", "),
+        Probe::Rebuilt { index, name } => format!("{} {name} rebuilt", if *index { "index" } else { "table" }),
         Probe::Repeat => "repeat".to_string(),
         Probe::None => "none".to_string(),
     };
@@ -173,7 +174,10 @@ fn every_statement_has_the_probe_that_its_engine_allows() {
         (Dialect::Postgres, "CREATE INDEX CONCURRENTLY ON t (a)", &["none"]),
         (Dialect::Postgres, "DROP INDEX CONCURRENTLY i", &["index i is gone"]),
         (Dialect::Postgres, "VACUUM t", &["repeat"]),
-        (Dialect::Postgres, "REINDEX TABLE CONCURRENTLY t", &["none"]),
+        (Dialect::Postgres, "REINDEX TABLE CONCURRENTLY t", &["table t rebuilt"]),
+        (Dialect::Postgres, "REINDEX INDEX CONCURRENTLY s.i", &["index s.i rebuilt"]),
+        (Dialect::Postgres, "REINDEX SCHEMA CONCURRENTLY s", &["none"]),
+        (Dialect::Postgres, "ALTER TABLE t DETACH PARTITION p CONCURRENTLY", &["partition p of t is out"]),
         (Dialect::Postgres, "INSERT INTO t VALUES (1)", &["ledger"]),
         (Dialect::Sqlite, "ALTER TABLE t ADD COLUMN a int", &["ledger"]),
         (Dialect::Sqlite, "VACUUM", &["repeat"]),
@@ -439,7 +443,7 @@ fn what_change_toml_cannot_mean_is_refused() {
         ),
         (
             "colour = 1".into(),
-            "c.toml:1: no setting `colour`: the settings here are dialect, strategy, versions, backfill, proof, consumers",
+            "c.toml:1: no setting `colour`: the settings here are dialect, strategy, versions, backfill, proof, ddl, consumers",
         ),
         ("dialect = \"postgre\"".into(), "c.toml: no dialect `postgre`: did you mean `postgres`?"),
         ("strategy = \"rollin\"".into(), "c.toml: no strategy `rollin`: did you mean `rolling`?"),

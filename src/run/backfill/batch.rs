@@ -90,7 +90,7 @@ async fn pause(job: &Job<'_>, attempt: u32, error: &DatabaseError) -> bool {
     // The jitter keeps two workers, or a worker and a periodic job, from meeting again and again.
     let pause = Duration::from_millis(fastrand::u64(ceiling / 2..=ceiling));
     let (step, because) = (job.step.id.clone(), error.to_string());
-    job.tell(Event::Retry { step, attempt, because, milliseconds: pause.as_millis() });
+    job.tell(Event::Retry { step, attempt, because, by: Vec::new(), milliseconds: pause.as_millis() });
     sleep(pause, &|| job.stopping()).await
 }
 

@@ -105,6 +105,9 @@ async fn take_part<S: Session>(
         pace: helper.pace.as_ref(),
         workers: helper.workers,
         stop: helper.stop,
+        // A helper carries out no statement that a second session would watch.
+        url: "",
+        session: None,
         reverting: false,
     };
     let watch = Watch::begin(session, &context, &backfill.rows.table, on_event).await?;
