@@ -14,6 +14,7 @@ pub mod plan;
 pub mod reap;
 pub mod resume;
 pub mod revert;
+pub mod rollback_check;
 pub mod rules;
 pub mod run;
 pub mod status;
@@ -57,6 +58,7 @@ enum Command {
     Pause(pause::Args),
     Resume(resume::Args),
     Revert(revert::Args),
+    RollbackCheck(rollback_check::Args),
     Demo(demo::Args),
     #[command(name = REAP_COMMAND, hide = true)]
     Reap(reap::Args),
@@ -149,6 +151,7 @@ fn run(command: Command, context: &Context) -> Result<u8> {
         Command::Pause(args) => pause::run(&args, context),
         Command::Resume(args) => resume::run(&args, context),
         Command::Revert(args) => revert::run(&args, context),
+        Command::RollbackCheck(args) => rollback_check::run(&args, context),
         Command::Demo(args) => demo::run(&args, context),
         Command::Reap(args) => reap::run(&args, context),
     }

@@ -11,6 +11,7 @@ pub mod recipes;
 pub mod revert;
 pub mod settings;
 pub mod step;
+pub mod strategy;
 
 pub use backfill::{Backfill, Rows};
 pub use settings::{Consumer, Ddl, Kubernetes, Limit, Settings, Strategy, Throttle};

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod progress;
 pub mod revert;
 pub mod risk;
+pub mod rollback;
 pub mod sarif;
 pub mod status;
 pub mod text;

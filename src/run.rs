@@ -14,6 +14,7 @@ mod range;
 mod reminder;
 pub mod revert;
 mod standstill;
+pub mod rollback;
 mod statement;
 pub mod throttle;
 

@@ -112,6 +112,15 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
         }
     }
 
+    let makes_trigger = |clause: &Clause| matches!(clause.change, Change::CreateTrigger { .. });
+    if settings.two_way_sync && !of(EXPAND).iter().flat_map(|statement| &statement.clauses).any(makes_trigger) {
+        let settings = path.join(SETTINGS);
+        let error =
+            Error::input(format!("{}: sync is \"two-way\", and {EXPAND} creates no trigger", settings.display()));
+        return Err(
+            error.hint("without triggers, versions that write both shapes stand between the old and the new one")
+        );
+    }
     for statement in of(REVERT) {
         steps.revert(statement)?;
     }

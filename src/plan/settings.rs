@@ -36,6 +36,11 @@ pub struct Settings {
     pub strategy: Strategy,
     /// `versions.old` and `versions.new`: how the two versions are called in labels, users and session names.
     pub old_version: Option<String>,
+    /// `versions.both-reads-old` and `both-reads-new`: the rungs between, where no sync keeps both shapes alike.
+    pub both_reads_old: Option<String>,
+    pub both_reads_new: Option<String>,
+    /// `sync`: whether triggers of expand.sql keep both shapes alike, whichever is written.
+    pub two_way_sync: bool,
     pub new_version: Option<String>,
     /// Everything that speaks to this database.
     pub consumers: Vec<Consumer>,
@@ -99,6 +104,9 @@ impl Default for Settings {
             dialect: None,
             strategy: Strategy::default(),
             old_version: None,
+            both_reads_old: None,
+            both_reads_new: None,
+            two_way_sync: false,
             new_version: None,
             consumers: Vec::new(),
             batch_rows: 5_000,
@@ -131,6 +139,16 @@ impl Settings {
                 Some(word) => strategy(&word, path)?,
             },
             old_version: file.versions.old,
+            both_reads_old: file.versions.both_reads_old,
+            both_reads_new: file.versions.both_reads_new,
+            two_way_sync: match file.sync.as_deref() {
+                None | Some("none") => false,
+                Some("two-way") => true,
+                Some(other) => {
+                    return Err(Error::input(format!("{path}: no `sync = \"{other}\"`"))
+                        .hint("it is \"two-way\" where triggers of expand.sql keep both shapes alike, or \"none\""));
+                }
+            },
             new_version: file.versions.new,
             consumers: file.consumers.into_iter().map(file::Consumer::read).collect(),
             batch_rows: file.backfill.batch_rows.unwrap_or(defaults.batch_rows),
@@ -144,20 +162,34 @@ impl Settings {
         Ok(settings)
     }
 
+    fn consistent_versions(&self, path: &str) -> Result<()> {
+        let refuse = |what: String| Err(Error::input(format!("{path}: {what}")));
+        let between = [("both-reads-old", &self.both_reads_old), ("both-reads-new", &self.both_reads_new)];
+        let versions = [("old", &self.old_version), between[0], between[1], ("new", &self.new_version)];
+        for (at, (key, version)) in versions.iter().enumerate() {
+            let Some(version) = version else { continue };
+            if version.trim().is_empty() {
+                return refuse(format!("`versions.{key}` is empty"));
+            }
+            if let Some((other, _)) = versions[..at].iter().find(|(_, other)| other.as_ref() == Some(version)) {
+                return refuse(format!("`versions.{other}` and `versions.{key}` are the same"));
+            }
+        }
+        match between.iter().find(|(_, version)| version.is_some() && self.two_way_sync) {
+            Some((key, _)) => refuse(format!(
+                "`versions.{key}` writes both shapes itself, and `sync = \"two-way\"` does it for every version: leave one out"
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// What no key alone can tell.
     fn consistent(&self, path: &str) -> Result<()> {
         let refuse = |what: String| Err(Error::input(format!("{path}: {what}")));
         if self.batch_rows == 0 {
             return refuse("`backfill.batch-rows` has to be at least 1".into());
         }
-        for (key, version) in [("old", &self.old_version), ("new", &self.new_version)] {
-            if version.as_deref().is_some_and(|version| version.trim().is_empty()) {
-                return refuse(format!("`versions.{key}` is empty"));
-            }
-        }
-        if self.new_version.is_some() && self.old_version == self.new_version {
-            return refuse("`versions.old` and `versions.new` are the same".into());
-        }
+        self.consistent_versions(path)?;
         for (at, consumer) in self.consumers.iter().enumerate() {
             let Consumer { name, application_name, user, kubernetes } = consumer;
             if name.trim().is_empty() {
@@ -267,6 +299,7 @@ mod file {
     pub(super) struct Change {
         pub(super) dialect: Option<String>,
         pub(super) strategy: Option<String>,
+        pub(super) sync: Option<String>,
         pub(super) versions: Versions,
         pub(super) backfill: Backfill,
         pub(super) proof: Proof,
@@ -276,9 +309,11 @@ mod file {
     }
 
     #[derive(Deserialize, Default)]
-    #[serde(deny_unknown_fields, default)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
     pub(super) struct Versions {
         pub(super) old: Option<String>,
+        pub(super) both_reads_old: Option<String>,
+        pub(super) both_reads_new: Option<String>,
         pub(super) new: Option<String>,
     }
 

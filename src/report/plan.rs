@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::gate::{Gate, gates_of, gates_of_revert};
-use crate::plan::{Action, Expectation, Phase, Plan, Probe, Step, Verify};
+use crate::plan::{Action, Expectation, Phase, Plan, Probe, Step, Verify, strategy};
 
 /// The plan, phase by phase, as text.
 pub fn text(plan: &Plan) -> String {
@@ -24,7 +24,23 @@ pub fn text(plan: &Plan) -> String {
     if !plan.revert.is_empty() {
         text += &section("revert, before contract has begun", gates_of_revert(plan), plan.revert.iter().collect());
     }
+    text += &rungs(plan);
     text += &format!("\n{}\n", summary(plan));
+    text
+}
+
+/// The ladder: what each version reads and writes, and from when to when it may run.
+fn rungs(plan: &Plan) -> String {
+    let contracts = plan.steps_of(Phase::Contract).next().is_some();
+    let mut text = "\nladder\n".to_string();
+    for (rung, name) in strategy::ladder(&plan.settings) {
+        let from = rung.after().map(|phase| format!(", once {} is done", phase.name())).unwrap_or_default();
+        let until = if contracts && !rung.outlives_contract() { ", until contract" } else { "" };
+        text += &format!("  {:<16}{}{from}{until}\n", name.unwrap_or(rung.key()), rung.shapes());
+    }
+    if plan.settings.two_way_sync {
+        text += "  triggers keep both shapes alike, whichever is written\n";
+    }
     text
 }
 

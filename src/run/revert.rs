@@ -22,6 +22,7 @@ use crate::plan::revert::made;
 use crate::plan::{Action, Phase, Plan, Probe, Step};
 
 pub use loss::Loss;
+pub(super) use loss::differing;
 
 /// What there is to undo.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,6 +33,7 @@ mod releases;
 mod revert;
 mod replica;
 mod rights;
+mod rollback;
 mod risk;
 mod rules;
 mod run;

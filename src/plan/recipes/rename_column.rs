@@ -262,6 +262,9 @@ dialect = \"{dialect}\"
 # How the new version is introduced: recreate, rolling, blue-green, canary, shadow, feature-flag or ab-test.
 strategy = \"rolling\"
 
+# The triggers of expand.sql keep both columns equal, so that no version has to write both.
+sync = \"two-way\"
+
 # What the two versions are called in pod labels, database users and session names.
 # [versions]
 # old = \"v1\"

@@ -3,7 +3,7 @@
 use crate::database::{self, DatabaseError, Held, Session, Value};
 use crate::plan::revert::{Values, dropped_values};
 use crate::plan::{Action, Expectation, Plan};
-use crate::sql::{self, Dml, Name};
+use crate::sql::{self, Dialect, Dml, Name};
 
 /// Tables of more rows than this are not counted: it would take longer than an undo may hesitate.
 const COUNTED: u64 = 1_000_000;
@@ -71,14 +71,9 @@ async fn of<S: Session>(session: &mut S, plan: &Plan, values: &Values) -> Result
             match fill {
                 None => (what, table, Some(format!("{} WHERE {quoted} IS NOT NULL", dialect.quote_name(table))), None),
                 Some((dml, _)) => {
-                    let set = dml.set.iter().find(|set| set.column == *column && !dml.joined);
-                    let question = set.map(|set| {
-                        let value = format!("{}.{quoted}", dml.row);
-                        let differs = dialect.distinct(&value, &format!("({})", set.expression));
-                        format!("{} WHERE {value} IS NOT NULL AND {differs}", dml.sources)
-                    });
+                    let set = dml.set.iter().find(|set| set.column == *column);
                     let same = set.map_or("what backfill.sql", |set| set.expression.as_str());
-                    (what, table, question, Some(same))
+                    (what, table, only_there(dialect, dml, column), Some(same))
                 }
             }
         }
@@ -99,6 +94,30 @@ async fn of<S: Session>(session: &mut S, plan: &Plan, values: &Values) -> Result
     };
     let too_big = if counted.is_none() { " (not counted)" } else { "" };
     Ok(Loss { what, because: because + too_big })
+}
+
+/// Rows whose value in a filled column is not what the backfill would give, as the end of a query; `None` where other
+/// tables have a say in it.
+fn only_there(dialect: Dialect, dml: &Dml, column: &str) -> Option<String> {
+    let set = dml.set.iter().find(|set| set.column == *column).filter(|_| !dml.joined)?;
+    let value = format!("{}.{}", dml.row, dialect.quote(column));
+    let differs = dialect.distinct(&value, &format!("({})", set.expression));
+    Some(format!("{} WHERE {value} IS NOT NULL AND {differs}", dml.sources))
+}
+
+/// How many values are in the new shape alone, in all columns that a change fills; `None` where that cannot be asked:
+/// nothing says which columns those are, other tables have a say, or there are too many rows.
+pub(in crate::run) async fn differing<S: Session>(session: &mut S, plan: &Plan) -> Result<Option<u64>, DatabaseError> {
+    let fills = fills(plan);
+    let mut sum = None;
+    for (dml, written) in &fills {
+        for column in written {
+            let question = only_there(plan.dialect, dml, column);
+            let Some(rows) = count(session, &dml.table, question.as_deref()).await? else { return Ok(None) };
+            sum = Some(sum.unwrap_or(0) + rows);
+        }
+    }
+    Ok(sum)
 }
 
 fn in_words(rows: u64) -> String {

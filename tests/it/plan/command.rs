@@ -37,6 +37,12 @@ fn a_small_change_is_printed_whole() {
         probe: column t.b is gone
         digest: 09c4883a6ae37855
 
+    ladder
+      old             reads and writes the old shape, until contract
+      both-reads-old  writes both shapes and reads the old one, once expand is done, until contract
+      both-reads-new  writes both shapes and reads the new one, once backfill is done, until contract
+      new             reads and writes the new shape, once backfill is done
+
     3 steps: 2 expand, 1 contract; 1 without a probe (expand.2)
     ----- stderr -----
     ");
