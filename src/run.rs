@@ -104,6 +104,11 @@ pub(crate) enum Trouble {
     },
     /// Nobody is in the way any more: the gates are asked again before the step is tried.
     Waited,
+    /// One row of a batch, named by its key.
+    Row {
+        row: String,
+        error: DatabaseError,
+    },
     LeaseLost,
     /// A gate that was open closed while a step waited for its locks; the sentence says which and why.
     GateClosed(String),
@@ -133,6 +138,9 @@ impl Trouble {
                 .hint("the step was rolled back; run the same command again when the gate is open"),
             Self::Unproved(because) => Error::new(Kind::Step, format!("{place}: {because}"))
                 .hint("nothing was taken away: the same command proves again first"),
+            Self::Row { row, error } => Error::new(Kind::Step, format!("{place}: {row}")).because(error).hint(
+                "mend the row, or take it away, and run the same command again: it goes on from the batch before",
+            ),
             Self::LeaseLost => Error::new(Kind::Waiting, format!("{place}: another runner has taken over"))
                 .hint("it goes on with the same plan: see `lockkeeper status`"),
             Self::Database(error) if error.kind == DatabaseErrorKind::ConnectionLost => {
@@ -300,7 +308,7 @@ fn is_asked_for(only: Option<Phase>, step: &Step, record: &StepRecord) -> Result
 async fn tell<S: Session>(session: &mut S, context: &Context<'_>, step: &Step, trouble: Trouble) -> Error {
     let place = format!("step {} ({}:{})", step.id, step.file, step.line);
     let unquoted = match &trouble {
-        Trouble::Database(error) => error.without_values(session.dialect()),
+        Trouble::Database(error) | Trouble::Row { error, .. } => error.without_values(session.dialect()),
         _ => None,
     };
     let mut error = trouble.into_error(&place);

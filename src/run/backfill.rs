@@ -6,6 +6,7 @@
 //! beginning are the sync triggers' business, so that a busy table cannot make a backfill endless.
 
 mod batch;
+mod failing;
 mod join;
 mod worker;
 

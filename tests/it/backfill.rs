@@ -407,7 +407,12 @@ async fn a_value_that_does_not_fit_is_not_cut_short_on_mariadb() {
         url: &change.database.url,
     };
     let error = run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap_err();
-    assert_eq!(error.causes, ["Data truncated for column 'b' at row 2 (1265)"]);
+    assert_eq!(error.message, "step backfill.1 (backfill.sql:1): row 2 of `t` cannot be filled");
+    assert_eq!(
+        error.causes,
+        ["Data truncated for column 'b' at row 1 (1265)"],
+        "the first of the rows that were tried"
+    );
     let rows = session.query("SELECT b FROM t", &[]).await.unwrap();
     assert_eq!(rows, [[Value::Null], [Value::Null]], "nothing of the batch stays");
 }

@@ -199,3 +199,45 @@ async fn who_wants_to_help_with_nothing_is_told() {
     expect(&change.say(&["run", "--workers", "2"]), 2, &["SQLite has one writer at a time"]);
     expect(&change.say(&["run"]), 0, &["finished"]);
 }
+
+/// A row that the statement fails on, in the middle of a batch: its key is named, with what the server says of it; the
+/// ledger keeps no value of it, and once it is mended the same command goes on, each row once.
+async fn the_failing_row_is_named(database: TestDatabase, dialect: Dialect, says: &str) {
+    let mut session = database::connect(&database.url, "test set-up").await.unwrap();
+    execute(&mut session, "CREATE TABLE t (id bigint PRIMARY KEY, a varchar(40), b int CHECK (b < 1000))").await;
+    for first in (1..=2_000).step_by(500) {
+        let rows: Vec<String> = (first..first + 500).map(|id| format!("({id}, '{}')", id % 100)).collect();
+        execute(&mut session, &format!("INSERT INTO t (id, a) VALUES {}", rows.join(", "))).await;
+    }
+    let mut change = Change::empty(database);
+    change.named("0001_fill");
+    change.write("change.toml", &format!("dialect = \"{dialect}\""));
+    change.write("expand.sql", "CREATE TABLE u (id int);");
+    change.write("backfill.sql", "UPDATE t SET b = CAST(a AS decimal(9, 0));");
+    for (bad, mended) in [("secret", "7"), ("5000", "8")] {
+        // Two of them: the first is named.
+        execute(&mut session, &format!("UPDATE t SET a = '{bad}' WHERE id IN (1234, 1300)")).await;
+        let said = change.say(&["run"]);
+        let says = if bad == "secret" { says } else { "b" };
+        expect(&said, 4, &["step backfill.1 (backfill.sql:1): row 1234 of `t` cannot be filled", says]);
+        let kept = format!("SELECT problem FROM {} WHERE id = 'backfill.1'", ledger(dialect, "step"));
+        let kept = format!("{:?}", session.query(&kept, &[]).await.unwrap());
+        assert!(kept.contains("row 1234 of `t`") && !kept.contains("secret"), "{kept}");
+        execute(&mut session, &format!("UPDATE t SET a = '{mended}' WHERE id IN (1234, 1300)")).await;
+    }
+    expect(&change.say(&["run"]), 0, &["finished"]);
+    let wrong = session.query("SELECT count(*) FROM t WHERE b IS NULL OR b <> CAST(a AS decimal(9, 0))", &[]).await;
+    assert_eq!(wrong.unwrap(), [[Value::Int(0)]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_failing_row_is_named_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    the_failing_row_is_named(database, Dialect::Postgres, "invalid input syntax for type numeric: \"secret\"").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_failing_row_is_named_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    the_failing_row_is_named(database, Dialect::Mysql, "'secret'").await;
+}

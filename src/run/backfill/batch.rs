@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Job, Trouble};
+use super::{Job, Trouble, failing};
 use crate::database::{DatabaseError, DatabaseErrorKind, Session};
 use crate::run::ledger::range::Range;
 use crate::run::{Event, begin, finish, sleep};
@@ -69,6 +69,14 @@ pub(super) async fn carry_out<S: Session>(
             }
             Ok(None) => return Ok(Batch::TakenOver),
             Err(Trouble::Database(error)) if is_lock(&error) && attempt + 1 < TRIES => error,
+            Err(Trouble::Database(error)) if error.kind == DatabaseErrorKind::Statement && !job.stopping() => {
+                // What stands in the way of the search leaves the error as it was.
+                let found = failing::find(session, job, range, &to, rows).await.ok().flatten();
+                return Err(found.map_or(Trouble::Database(error), |(key, error)| {
+                    let (key, table) = (key.replace('\u{1f}', ", "), &job.backfill.rows.table);
+                    Trouble::Row { row: format!("row {key} of `{table}` cannot be filled"), error }
+                }));
+            }
             Err(trouble) => return Err(trouble),
         };
         attempt += 1;
