@@ -148,3 +148,40 @@ async fn a_prepared_transaction_and_a_waiting_statement_are_in_the_way_too() {
     assert!(by[0].stays(Duration::ZERO) && !by[0].stays(Duration::from_hours(1)), "{by:?}");
     migration.abort();
 }
+
+/// MariaDB tells who holds a table only with a plugin; without it, which transactions may be it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_never_gets_its_lock_names_who_may_be_in_the_way_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    let settings = "[ddl]\nlock-timeout = \"1s\"\nretry-for = \"1s\"\n";
+    let change = change(database, "ALTER TABLE t ADD COLUMN b int;", settings).await;
+    let mut busy = connect(&change, "").await;
+    execute(&mut busy, &["BEGIN", "SELECT count(*) FROM t"]).await;
+    let named = [
+        "did not get its lock in 1 s",
+        "in the way: session ",
+        "idle in transaction",
+        "whether it uses this table the server does not tell",
+    ];
+    expect(&change.say(&["run"]), 4, &named);
+    execute(&mut busy, &["COMMIT"]).await;
+    expect(&change.say(&["run"]), 0, &[]);
+}
+
+/// Foreign keys are off on our session from the beginning, because inside the transaction nothing turns them off: the
+/// table that a rebuild drops takes no child with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_keeps_the_children_on_sqlite() {
+    let change = change(servers::sqlite(), "CREATE TABLE other (id int);", "").await;
+    let rebuild = "BEGIN;\nCREATE TABLE t_new (id int PRIMARY KEY, a text);\nINSERT INTO t_new SELECT id, a FROM t;\n\
+        DROP TABLE t;\nALTER TABLE t_new RENAME TO t;\nCOMMIT;\n";
+    change.write("contract.sql", rebuild);
+    let mut session = change.session().await;
+    let child = "CREATE TABLE child (t int REFERENCES t (id) ON DELETE CASCADE)";
+    execute(&mut session, &[child, "INSERT INTO child SELECT id FROM t"]).await;
+    change.approve();
+    expect(&change.say(&["run"]), 0, &["finished"]);
+    let orphans = "SELECT count(*), (SELECT count(*) FROM pragma_foreign_key_check) FROM child";
+    let rows = change.session().await.query(orphans, &[]).await.unwrap();
+    assert_eq!(rows, [[Value::Int(1000), Value::Int(0)]]);
+}
