@@ -33,7 +33,7 @@ use gates::Gates;
 pub use gates::evidence;
 pub use ledger::{
     HeldBy, Lease, Ledger, NextStep, Overview, Pause, PlanRecord, ProofOutcome, ProofRecord, RevertRecord, State,
-    StepRecord, Throttled,
+    StepRecord, Throttled, Worker,
 };
 pub use reminder::Reminder;
 use throttle::Ahead;
@@ -83,6 +83,8 @@ pub struct Status<'a> {
     /// The last proof of each step that proves.
     pub proofs: Vec<ProofRecord>,
     pub judgements: Vec<(Phase, Vec<Judgement>)>,
+    /// Who fills ranges of its backfills.
+    pub workers: Vec<Worker>,
     /// Who is at work in the database, on this plan or another.
     pub runner: Option<HeldBy>,
     /// The server's clock when all this was read.

@@ -117,6 +117,7 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
         revert_steps: Vec::new(),
         judgements: Vec::new(),
         runner: None,
+        workers: Vec::new(),
         now: String::new(),
     };
     if let Some(ledger) = &ledger {
@@ -125,6 +126,7 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
         status.revert = ledger.last_revert(session, &plan.name).await.map_err(refused)?;
         status.revert_steps = ledger.revert_steps(session, &plan.name).await.map_err(refused)?;
         status.proofs = ledger.proofs(session, &plan.name).await.map_err(refused)?;
+        status.workers = ledger.workers(session, &plan.name).await.map_err(refused)?;
         status.runner = ledger.runner(session).await.map_err(refused)?;
         status.pause = ledger.paused(session, &plan.name).await.map_err(refused)?;
         status.throttles = ledger.throttles(session, &plan.name).await.map_err(refused)?;

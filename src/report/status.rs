@@ -66,6 +66,7 @@ pub fn text(status: &Status<'_>, paces: &Paces) -> String {
                 rows(status, step, record, paces),
                 one_line(&step.sql)
             );
+            text += &workers_text(status, step);
             if let Some(proof) = status.proofs.iter().find(|proof| proof.step == step.id) {
                 text += &format!("  {:<12} {}\n", "", last_proof(proof));
             }
@@ -75,6 +76,23 @@ pub fn text(status: &Status<'_>, paces: &Paces) -> String {
         }
     }
     text
+}
+
+/// Who is at work on a backfill, each with the number of its ranges, and how many ranges nobody has at the moment.
+fn workers_text(status: &Status<'_>, step: &Step) -> String {
+    let mut ranges: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut left_behind = 0;
+    for worker in status.workers.iter().filter(|worker| worker.step == step.id) {
+        match worker.is_held {
+            true => *ranges.entry(worker.shown()).or_default() += 1,
+            false => left_behind += 1,
+        }
+    }
+    let mut said: Vec<String> = ranges.iter().map(|(who, ranges)| format!("{who} ({ranges})")).collect();
+    if left_behind > 0 {
+        said.push(format!("left behind ({left_behind})"));
+    }
+    if said.is_empty() { String::new() } else { format!("  {:<12} ranges at work: {}\n", "", said.join(", ")) }
 }
 
 /// That the change is being undone, or was.
@@ -131,6 +149,7 @@ pub fn json(status: &Status<'_>) -> String {
         "finished_at": record.and_then(|record| record.finished_at.clone()),
         "read_at": status.now,
         "runner": runner_json(status.runner.as_ref()),
+        "workers": status.workers.iter().map(|one| json!({ "step": one.step, "holder": one.shown(), "is_held": one.is_held })).collect::<Vec<_>>(),
         "pause": status.pause.as_ref().map(|pause| json!({ "by": pause.by, "reason": pause.reason, "at": pause.at })),
         "held": status.throttles.iter().map(|held| json!({ "because": held.because, "since": held.since })).collect::<Vec<_>>(),
         "phases": phases,

@@ -22,7 +22,7 @@ use crate::plan::Plan;
 use crate::sql::Dialect;
 
 pub use lease::{HeldBy, Lease};
-pub use overview::{NextStep, Overview};
+pub use overview::{NextStep, Overview, Worker};
 pub use pause::{Pause, Throttled};
 pub use proof::{ProofOutcome, ProofRecord};
 pub use record::{PlanRecord, State, StepRecord};

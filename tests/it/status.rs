@@ -41,6 +41,17 @@ async fn of_all_changes(database: TestDatabase, dialect: Dialect) {
     let plan = &json["plans"][0];
     assert_eq!((&plan["plan"], &plan["next_step"]["rows_total"]), (&"0042_orders_status".into(), &400.into()));
 
+    // Two ranges of one process, one of another that was killed.
+    let range = step.replace("step", "range");
+    for (holder, until) in
+        [("pid 7 on far away pid:[1]", "2999"), ("pid 7 on far away pid:[1]", "2999"), ("pid 9", "1999")]
+    {
+        let values = format!("'0042_orders_status', 'backfill.1', '9', 0, 1, 1, '{holder}', '{until}-01-01 00:00:00'");
+        let columns = "plan, step, last_key, rows_done, token, lease, holder, held_until";
+        session.execute(&format!("INSERT INTO {range} ({columns}) VALUES ({values})"), &[]).await.unwrap();
+    }
+    let workers = "  ranges at work: pid 7 on far away (2), left behind (1)\n";
+    expect(&change.say(&["status"]), 0, &[workers]);
     let said = change.say(&["status"]);
     expect(&said, 0, &["not finished\nrunner: pid 7 on far away\n", "running  100 of about 400 rows (25 %)"]);
     let json: Json = serde_json::from_str(&change.say(&["status", "--format", "json"]).out).unwrap();

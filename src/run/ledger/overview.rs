@@ -1,7 +1,7 @@
 //! What the ledger knows of all its plans, and who is at work: for whoever looks on.
 
 use super::record::{count, optional, string};
-use super::{HeldBy, Ledger};
+use super::{HeldBy, Ledger, text};
 use crate::database::{DatabaseError, Session};
 
 /// How far a plan got, without its files.
@@ -26,6 +26,22 @@ pub struct NextStep {
     /// An estimate; only a backfill that has begun has one.
     pub rows_total: Option<u64>,
     pub problem: Option<String>,
+}
+
+/// A worker's claim on a range of a backfill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    pub step: String,
+    pub holder: String,
+    /// Otherwise it was left behind, and another worker goes on with it.
+    pub is_held: bool,
+}
+
+impl Worker {
+    /// As `HeldBy::shown`.
+    pub fn shown(&self) -> &str {
+        self.holder.split(" pid:[").next().unwrap_or_default()
+    }
 }
 
 impl Ledger {
@@ -68,6 +84,22 @@ impl Ledger {
             next.rows_done += at_work.iter().filter(|(step, _)| *step == next.id).map(|(_, rows)| rows).sum::<u64>();
         }
         Ok(plans)
+    }
+
+    /// Who fills ranges of a plan's backfills at this moment, and what was left behind.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn workers<S: Session>(&self, session: &mut S, plan: &str) -> Result<Vec<Worker>, DatabaseError> {
+        if !self.has_ranges() {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT step, holder, CASE WHEN held_until > {now} THEN 'yes' ELSE 'no' END \
+                   FROM {prefix}range WHERE plan = ? ORDER BY id";
+        let rows = self.query(session, sql, &[text(plan)]).await?;
+        let worker =
+            |row: &Vec<_>| Worker { step: string(row, 0), holder: string(row, 1), is_held: string(row, 2) == "yes" };
+        Ok(rows.iter().map(worker).collect())
     }
 
     /// Who holds the lease at this moment.
