@@ -60,7 +60,9 @@ impl Metrics {
     pub fn see(&mut self, event: &Event, time: i64) {
         self.last_event = time;
         match event {
-            Event::Waiting { .. } | Event::Retry { .. } | Event::Throttled { .. } => self.waiting = true,
+            Event::Waiting { .. } | Event::Retry { .. } | Event::Throttled { .. } | Event::Blocked { .. } => {
+                self.waiting = true;
+            }
             // It comes while something is waited for as well.
             Event::Load { .. } | Event::LeaseInDoubt { .. } => {}
             _ => self.waiting = false,
