@@ -13,6 +13,7 @@ pub mod temporary;
 mod address;
 mod blocker;
 mod executing;
+mod keys;
 mod identity;
 mod rights;
 mod cancel;
@@ -31,6 +32,7 @@ pub use blocker::{Blocker, blocking, in_the_way, traffic_behind};
 pub use cancel::{cancel, id};
 pub use executing::is_executing;
 pub use identity::{Identity, Present, identity, why_read_only};
+pub use keys::{Key, KeyColumn, Obstacle, keys_of, obstacle};
 pub use triggers::{trigger_version, write_position};
 
 /// A value that goes to or comes from a database: our own tables and keys need no more.
@@ -240,19 +242,6 @@ pub async fn set_lock_timeout<S: Session>(session: &mut S, timeout: Duration) ->
     session.execute(&sql, &[]).await.map(drop)
 }
 
-/// A key by which a table's rows can be walked: unique, and never NULL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
-    pub columns: Vec<KeyColumn>,
-}
-
-/// One column of a key, with the type as the server writes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyColumn {
-    pub name: String,
-    pub data_type: String,
-}
-
 /// Whether an expectation holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
@@ -284,18 +273,6 @@ pub struct SeenSession {
     pub user: String,
     /// Empty where the session gave none, and on MySQL, which has none.
     pub application_name: String,
-}
-
-/// The primary key of `table`, else the first unique index over columns that cannot be NULL.
-///
-/// # Errors
-/// What the database said.
-pub async fn key_of<S: Session>(session: &mut S, table: &Name) -> Result<Option<Key>, DatabaseError> {
-    match session.dialect() {
-        Dialect::Postgres => postgres::key_of(session, table).await,
-        Dialect::Mysql => mysql::key_of(session, table).await,
-        Dialect::Sqlite => sqlite::key_of(session, table).await,
-    }
 }
 
 /// Whether what a statement promised is so.

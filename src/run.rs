@@ -423,16 +423,20 @@ async fn open<S: Session>(
     Ok(())
 }
 
-/// Every table that is there already has a key by which its backfill can be cut: once the plan has begun,
+/// Every table that expand.sql does not make is there, and can be gone through in batches: once the plan has begun,
 /// its files cannot be mended.
 async fn check_keys<S: Session>(session: &mut S, plan: &Plan) -> Result<()> {
     for step in &plan.steps {
         let Action::Backfill(backfill) = &step.action else { continue };
         let place = format!("step {} ({}:{})", step.id, step.file, step.line);
         let in_words = |trouble: Trouble| trouble.into_error(&place);
-        if database::table_exists(session, &backfill.rows.table).await.map_err(|error| in_words(error.into()))?
-            && let Err(trouble) = range::Ranges::of(session, &backfill.rows).await
+        let table = &backfill.rows.table;
+        if !database::table_exists(session, table).await.map_err(|error| in_words(error.into()))?
+            && plan.steps_of(Phase::Expand).any(|step| range::may_make(&step.sql, &table.name))
         {
+            continue;
+        }
+        if let Err(trouble) = range::Ranges::of(session, &backfill.rows).await {
             let error = in_words(trouble);
             return Err(Error { message: format!("{place}: {}", error.message), ..error });
         }

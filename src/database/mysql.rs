@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Column, ConnectOptions, MySql, Row, Type, TypeInfo, Va
 
 use super::address::Place;
 use super::{
-    CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, IDLE_TIMEOUT, Key, KeyColumn, LOCK_TIMEOUT, SeenSession,
-    SeenSessions, Session, Value,
+    CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, IDLE_TIMEOUT, LOCK_TIMEOUT, SeenSession, SeenSessions,
+    Session, Value,
 };
 use crate::error::{Error, Kind};
 use crate::plan::Expectation;
@@ -153,24 +153,6 @@ fn database_error(error: &sqlx::Error) -> DatabaseError {
 /// Schema and name as parameters; the schema is NULL for the session's own database.
 fn qualified(name: &Name) -> [Value; 2] {
     [super::optional(name.schema.as_deref()), Value::Text(name.name.clone())]
-}
-
-pub(super) async fn key_of<S: Session>(session: &mut S, table: &Name) -> Result<Option<Key>, DatabaseError> {
-    let sql = "SELECT s.index_name, s.column_name, c.column_type, s.sub_part IS NULL AND c.is_nullable = 'NO'
-        FROM information_schema.statistics s LEFT JOIN information_schema.columns c
-          ON c.table_schema = s.table_schema AND c.table_name = s.table_name AND c.column_name = s.column_name
-        WHERE s.table_schema = coalesce(?, database()) AND s.table_name = ? AND s.non_unique = 0
-        ORDER BY s.index_name <> 'PRIMARY', s.index_name, s.seq_in_index";
-    let rows = session.query(sql, &qualified(table)).await?;
-    for index in rows.chunk_by(|a, b| a[0] == b[0]) {
-        // Whole columns that cannot be NULL; an expression has no column.
-        if index.iter().all(|row| row[3] == Value::Int(1)) {
-            let column =
-                |row: &Vec<Value>| KeyColumn { name: super::text(Some(row), 1), data_type: super::text(Some(row), 2) };
-            return Ok(Some(Key { columns: index.iter().map(column).collect() }));
-        }
-    }
-    Ok(None)
 }
 
 pub(super) async fn holds<S: Session>(session: &mut S, expectation: &Expectation) -> Result<Held, DatabaseError> {

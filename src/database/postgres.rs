@@ -13,7 +13,7 @@ use sqlx::postgres::{
 use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row, TypeInfo, ValueRef};
 
 use super::address::Place;
-use super::{DatabaseError, DatabaseErrorKind, Held, Key, KeyColumn, SeenSession, SeenSessions, Session, Value};
+use super::{DatabaseError, DatabaseErrorKind, Held, SeenSession, SeenSessions, Session, Value};
 use crate::plan::Expectation;
 use crate::sql::{Dialect, Name};
 
@@ -165,26 +165,6 @@ fn shows_rows(code: &str) -> bool {
 /// The name as `to_regclass` reads it, which then follows the search path.
 fn regclass(name: &Name) -> Value {
     Value::Text(Dialect::Postgres.quote_name(name))
-}
-
-pub(super) async fn key_of<S: Session>(session: &mut S, table: &Name) -> Result<Option<Key>, DatabaseError> {
-    let sql = "
-        WITH key AS (
-            SELECT i.indrelid, i.indkey, i.indnkeyatts
-            FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-            WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid
-              AND i.indpred IS NULL AND i.indexprs IS NULL
-              AND NOT EXISTS (SELECT 1 FROM unnest(i.indkey) WITH ORDINALITY AS k(attnum, n)
-                              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-                              WHERE k.n <= i.indnkeyatts AND NOT a.attnotnull)
-            ORDER BY i.indisprimary DESC, i.indnkeyatts, c.relname LIMIT 1)
-        SELECT a.attname::text, format_type(a.atttypid, a.atttypmod)
-        FROM key CROSS JOIN unnest(key.indkey) WITH ORDINALITY AS k(attnum, n)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = key.indrelid AND a.attnum = k.attnum
-        WHERE k.n <= key.indnkeyatts ORDER BY k.n";
-    let rows = session.query(sql, &[regclass(table)]).await?;
-    let column = |row: &Vec<Value>| KeyColumn { name: super::text(Some(row), 0), data_type: super::text(Some(row), 1) };
-    Ok((!rows.is_empty()).then(|| Key { columns: rows.iter().map(column).collect() }))
 }
 
 pub(super) async fn holds<S: Session>(session: &mut S, expectation: &Expectation) -> Result<Held, DatabaseError> {

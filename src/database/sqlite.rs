@@ -6,7 +6,7 @@ use std::str::FromStr;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
 
-use super::{CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, Key, KeyColumn, LOCK_TIMEOUT, Session, Value};
+use super::{CONNECT_TIMEOUT, DatabaseError, DatabaseErrorKind, Held, LOCK_TIMEOUT, Session, Value};
 use crate::error::{Error, Kind};
 use crate::plan::Expectation;
 use crate::sql::{Dialect, Name};
@@ -111,15 +111,15 @@ fn database_error(error: &sqlx::Error) -> DatabaseError {
     DatabaseError { kind, code, message: server.message().to_string(), position: None }
 }
 
-struct TableColumn {
-    name: String,
-    data_type: String,
-    not_null: bool,
+pub(super) struct TableColumn {
+    pub(super) name: String,
+    pub(super) data_type: String,
+    pub(super) not_null: bool,
     /// 1-based place in the primary key; 0 outside.
-    key_position: i64,
+    pub(super) key_position: i64,
 }
 
-async fn columns<S: Session>(session: &mut S, table: &Name) -> Result<Vec<TableColumn>, DatabaseError> {
+pub(super) async fn columns<S: Session>(session: &mut S, table: &Name) -> Result<Vec<TableColumn>, DatabaseError> {
     let sql = "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?, ?) ORDER BY cid";
     let rows = session.query(sql, &of_table(table)).await?;
     Ok(rows
@@ -134,52 +134,8 @@ async fn columns<S: Session>(session: &mut S, table: &Name) -> Result<Vec<TableC
 }
 
 /// The arguments of a table-valued pragma; without a schema, all attached databases are searched.
-fn of_table(table: &Name) -> [Value; 2] {
+pub(super) fn of_table(table: &Name) -> [Value; 2] {
     [Value::Text(table.name.clone()), super::optional(table.schema.as_deref())]
-}
-
-pub(super) async fn key_of<S: Session>(session: &mut S, table: &Name) -> Result<Option<Key>, DatabaseError> {
-    let columns = columns(session, table).await?;
-    let mut primary: Vec<&TableColumn> = columns.iter().filter(|column| column.key_position > 0).collect();
-    primary.sort_by_key(|column| column.key_position);
-    if !primary.is_empty() && !holds_null(session, table, &primary).await? {
-        return Ok(Some(key(&primary)));
-    }
-    let sql = "SELECT name FROM pragma_index_list(?, ?) WHERE \"unique\" = 1 AND partial = 0 AND origin <> 'pk' ORDER BY name";
-    for index in session.query(sql, &of_table(table)).await? {
-        let sql = "SELECT name FROM pragma_index_info(?, ?) ORDER BY seqno";
-        let parameters = [index[0].clone(), super::optional(table.schema.as_deref())];
-        let names = session.query(sql, &parameters).await?;
-        let indexed: Option<Vec<&TableColumn>> = names
-            .iter()
-            .map(|row| columns.iter().find(|column| row[0] == Value::Text(column.name.clone()) && column.not_null))
-            .collect();
-        if let Some(indexed) = indexed {
-            return Ok(Some(key(&indexed)));
-        }
-    }
-    Ok(None)
-}
-
-fn key(columns: &[&TableColumn]) -> Key {
-    let column = |column: &&TableColumn| KeyColumn { name: column.name.clone(), data_type: column.data_type.clone() };
-    Key { columns: columns.iter().map(column).collect() }
-}
-
-/// A primary key of SQLite may hold NULL unless it is the row's own number or says NOT NULL; rows
-/// without a key would never be visited.
-async fn holds_null<S: Session>(
-    session: &mut S,
-    table: &Name,
-    primary: &[&TableColumn],
-) -> Result<bool, DatabaseError> {
-    if primary.iter().all(|column| column.not_null) || (primary.len() == 1 && primary[0].data_type == "integer") {
-        return Ok(false);
-    }
-    let dialect = Dialect::Sqlite;
-    let null: Vec<String> = primary.iter().map(|column| format!("{} IS NULL", dialect.quote(&column.name))).collect();
-    let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {})", dialect.quote_name(table), null.join(" OR "));
-    Ok(session.query(&sql, &[]).await? == [[Value::Int(1)]])
 }
 
 pub(super) async fn holds<S: Session>(session: &mut S, expectation: &Expectation) -> Result<Held, DatabaseError> {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a batch is the user's own text, cut at its WHERE; what we add stands there and nowhere else.
 
-use crate::sql::{Conjunct, Dialect, Dml, Name};
+use crate::sql::{Conjunct, Dialect, Dml, Name, Verb};
 
 /// The rows that ranges of a key are cut of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Backfill {
     head: String,
     /// Ours: rows that somebody has written meanwhile stay as they are.
     pub guard: Option<String>,
+    /// The user's own WHERE leaves such rows alone; a DELETE and an INSERT overwrite none.
+    pub guarded: bool,
     /// The user's condition, if any; every batch carries it.
     condition: Option<String>,
     /// What follows: ON CONFLICT.
@@ -45,10 +47,11 @@ impl Backfill {
         let is_null = |column: &String| format!("{}.{} IS NULL", dml.row, dialect.quote(column));
         let empty: Vec<String> =
             rows.written.iter().filter(|column| added.contains(&column.as_str())).map(is_null).collect();
-        let guarded = dml.filter.iter().any(|part: &Conjunct| part.guard);
+        let guarded = dml.verb != Verb::Update || dml.filter.iter().any(|part: &Conjunct| part.guard);
         Self {
             rows,
             guard: (!guarded && !empty.is_empty()).then(|| empty.join(" AND ")),
+            guarded,
             head: text[dml.head.clone()].to_string(),
             condition: dml.condition.clone().map(|range| text[range].to_string()),
             tail: text[dml.tail.clone()].to_string(),

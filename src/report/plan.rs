@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::gate::{Gate, gates_of, gates_of_revert};
-use crate::plan::{Action, Expectation, Phase, Plan, Probe, Step, Verify, strategy};
+use crate::plan::{Action, Backfill, Expectation, Phase, Plan, Probe, Step, Verify, strategy};
 
 /// The plan, phase by phase, as text.
 pub fn text(plan: &Plan) -> String {
@@ -75,6 +75,11 @@ fn step_text(step: &Step) -> String {
         }
         (Some(_), _) => text += "    first: the proofs again\n",
     }
+    if let Action::Backfill(backfill) = &step.action
+        && let Some(guard) = guard(backfill)
+    {
+        text += &format!("    guard: {guard}\n");
+    }
     text += &format!("    probe: {}\n    digest: {}\n", probe_text(step), &step.digest[..16.min(step.digest.len())]);
     text
 }
@@ -86,6 +91,15 @@ fn does(step: &Step) -> &'static str {
         Action::Backfill(_) => "fills in batches, each with its ledger row",
         Action::Verify(Verify::Derived { .. }) => "proves, range by range, that no such row is left",
         Action::Verify(Verify::Query) => "proves that this returns no row",
+    }
+}
+
+/// What a batch adds to the statement is printed, too: nothing runs that a reviewer has not seen.
+fn guard(backfill: &Backfill) -> Option<String> {
+    match &backfill.guard {
+        Some(guard) => Some(format!("AND {guard} in each batch: what somebody wrote meanwhile stays")),
+        None if backfill.guarded => None,
+        None => Some("none: each batch writes all rows that the statement means, whatever they hold by then".into()),
     }
 }
 

@@ -70,14 +70,22 @@ pub(super) async fn fill<S: Session>(
 ) -> Result<Done, Trouble> {
     let (plan, ledger) = (context.plan, context.ledger);
     let ranges = Ranges::of(session, &backfill.rows).await?;
-    let (final_key, rows_total) = match (&record.state, &record.final_key) {
-        (State::Running, Some(final_key)) => (final_key.clone(), record.rows_total),
-        _ => {
+    let begun = record.final_key.clone().filter(|_| record.state == State::Running);
+    let moved = match &begun {
+        Some(final_key) if !final_key.is_empty() => !ranges.still_means(session, final_key).await?,
+        _ => false,
+    };
+    let (final_key, rows_total) = match begun.filter(|_| !moved) {
+        Some(final_key) => (final_key, record.rows_total),
+        None => {
             let total = database::estimate_rows(session, &backfill.rows.table).await?;
             // An empty table has nothing to fill; its future rows are the sync triggers' business.
             let final_key = ranges.greatest(session).await?.unwrap_or_default();
             begin(session).await?;
             let written = async {
+                if moved {
+                    ledger.restart_backfill(session, &plan.name, &step.id).await?;
+                }
                 ledger.begin_backfill(session, &plan.name, &step.id, &final_key, total).await?;
                 ledger.fence(session, context.lease).await
             }
@@ -96,7 +104,7 @@ pub(super) async fn fill<S: Session>(
         ranges,
         final_key,
         rows_total,
-        rows_done: AtomicU64::new(record.rows_done),
+        rows_done: AtomicU64::new(if moved { 0 } else { record.rows_done }),
         watch,
         stop: context.stop,
         halted: AtomicBool::new(false),
@@ -104,6 +112,9 @@ pub(super) async fn fill<S: Session>(
     };
     if !job.final_key.is_empty() && work(session, &job, context.workers).await? == Ended::Interrupted {
         return Ok(Done::Interrupted);
+    }
+    if !job.final_key.is_empty() {
+        job.ranges.see_to_the_end(session, &job.final_key).await?;
     }
     let rows_done = job.rows_done.load(Ordering::SeqCst);
     job.watch.end(session).await?;

@@ -330,43 +330,6 @@ async fn a_proof_compares_bytes_on_postgres() {
     proof_sees(database, Dialect::Postgres, "a text, b varchar(20)", &ALIKE).await;
 }
 
-/// Nothing is done of a change whose backfill cannot be: its files could not be mended any more.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_without_a_key_is_refused_before_anything_is_done() {
-    for (create, why) in [
-        ("CREATE TABLE t (id int, a text)", "step backfill.1 (backfill.sql:1): table `t` has no primary key"),
-        ("CREATE TABLE t (id int UNIQUE, a text)", "has no primary key and no unique index without NULLs"),
-    ] {
-        let database = servers::sqlite();
-        let mut session = database::connect(&database.url, "test set-up").await.unwrap();
-        session.execute(create, &[]).await.unwrap();
-        let mut change = Change::empty(database);
-        change.named("0001");
-        change.write("expand.sql", "ALTER TABLE t ADD COLUMN b text;");
-        change.write("backfill.sql", "UPDATE t SET b = a;");
-        let said = change.say(&["run"]);
-        assert_eq!(said.code, 2, "{}", said.err);
-        assert!(said.err.contains(why), "{}", said.err);
-        assert!(session.query("SELECT b FROM t", &[]).await.is_err(), "nothing was done");
-    }
-}
-
-/// A table that nobody makes, or a view: the error names the step, and it is the step that failed.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backfill_of_no_table_is_a_step_that_failed() {
-    let database = servers::sqlite();
-    let mut session = database::connect(&database.url, "test set-up").await.unwrap();
-    session.execute("CREATE TABLE t (id integer PRIMARY KEY, a text)", &[]).await.unwrap();
-    session.execute("CREATE VIEW v AS SELECT * FROM t", &[]).await.unwrap();
-    let mut change = Change::empty(database);
-    change.named("0001");
-    change.write("expand.sql", "ALTER TABLE t ADD COLUMN b text;");
-    change.write("backfill.sql", "UPDATE v SET b = a;");
-    let said = change.say(&["run"]);
-    assert_eq!(said.code, 4, "{}", said.err);
-    assert!(said.err.contains("step backfill.1 (backfill.sql:1): there is no table `v`"), "{}", said.err);
-}
-
 /// The ledger keeps keys of every letter, whatever the database's own character set holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_in_a_latin1_database_keeps_every_key() {

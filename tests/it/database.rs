@@ -8,7 +8,7 @@ mod sqlite;
 
 use lockkeeper::database::{
     Connection, DatabaseError, DatabaseErrorKind, Held, Key, KeyColumn, Session, Value, connect as connect_to, holds,
-    key_of, server_version,
+    keys_of, server_version,
 };
 use lockkeeper::plan::Expectation;
 use lockkeeper::sql::Name;
@@ -37,7 +37,7 @@ fn text(text: &str) -> Value {
 async fn key(session: &mut Connection, table: &str) -> String {
     let column = |column: &KeyColumn| format!("{} {}", column.name, column.data_type);
     let show = |key: Key| key.columns.iter().map(column).collect::<Vec<_>>().join(", ");
-    key_of(session, &name(table)).await.unwrap().map_or("none".to_string(), show)
+    keys_of(session, &name(table)).await.unwrap().into_iter().next().map_or("none".to_string(), show)
 }
 
 fn name(text: &str) -> Name {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod backfill;
+mod batches;
 mod catalog;
 mod cli;
 mod contract;
@@ -41,6 +42,7 @@ mod safe;
 mod seen;
 mod selection;
 mod servers;
+mod shapes;
 mod signals;
 mod since;
 mod sql;

@@ -7,6 +7,7 @@ use super::batch::{self, Batch, Steering};
 use super::{Job, Trouble};
 use crate::database::{DatabaseError, Session};
 use crate::run::ledger::range::Range;
+use crate::run::range;
 use crate::run::{Event, begin, finish, sleep};
 use crate::sql::Dialect;
 
@@ -32,9 +33,10 @@ pub(super) async fn work<S: Session>(session: &mut S, job: &Job<'_>) -> Result<E
     Ok(ended)
 }
 
-/// Makes MySQL refuse a value that does not fit: a server that only warns would cut it short, and take the rest
-/// for the same in the proof.
+/// Makes PostgreSQL go by the key, and MySQL refuse a value that does not fit: a server that only warns would cut it
+/// short, and take the rest for the same in the proof.
 pub(in crate::run) async fn strictly<S: Session>(session: &mut S, strict: bool) -> Result<(), DatabaseError> {
+    range::go_by_key(session, strict).await?;
     if session.dialect() == Dialect::Mysql {
         let mode = if strict { "concat(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')" } else { "@@GLOBAL.sql_mode" };
         session.execute(&format!("SET SESSION sql_mode = {mode}"), &[]).await?;
