@@ -54,4 +54,5 @@ mod temporary;
 mod throttle;
 mod tidy;
 mod workers;
+mod writers;
 mod unreadable;
