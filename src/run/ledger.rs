@@ -131,14 +131,9 @@ impl Ledger {
 
     /// Takes a plan out of the ledger, but for its story: events, approvals, evidence; in a transaction of the caller.
     pub(super) async fn forget<S: Session>(&self, session: &mut S, plan: &str) -> Result<(), DatabaseError> {
-        for (table, column) in [
-            ("plan_file", "plan"),
-            ("plan_table", "plan"),
-            ("step", "plan"),
-            ("range", "plan"),
-            ("quarantine", "plan"),
-            ("plan", "name"),
-        ] {
+        for (table, column) in
+            [("plan_file", "plan"), ("plan_table", "plan"), ("step", "plan"), ("range", "plan"), ("plan", "name")]
+        {
             let sql = format!("DELETE FROM {{prefix}}{table} WHERE {column} = ?");
             self.execute(session, &sql, &[text(plan)]).await?;
         }

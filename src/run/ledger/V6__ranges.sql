@@ -10,15 +10,6 @@ CREATE TABLE IF NOT EXISTS {prefix}range (
   holder {text} NOT NULL,
   held_until {time} NOT NULL
 ){options};
-CREATE TABLE IF NOT EXISTS {prefix}quarantine (
-  id {serial},
-  plan {key} NOT NULL,
-  step {key} NOT NULL,
-  after_key {text},
-  row_key {text} NOT NULL,
-  code {text} NOT NULL,
-  put_aside_at {time} NOT NULL
-){options};
 DROP VIEW IF EXISTS {prefix}step_progress;
 {view} {prefix}step_progress AS
 SELECT
@@ -33,7 +24,6 @@ SELECT
     WHEN d.state = 'done' THEN 100.0
     WHEN d.rows_total > 0 AND d.rows_done <= d.rows_total THEN round(100.0 * d.rows_done / d.rows_total, 1)
   END AS percent,
-  d.rows_put_aside,
   d.started_at,
   d.finished_at,
   d.problem
@@ -41,8 +31,7 @@ FROM (
   SELECT s.plan, s.position + 1 AS number, s.id AS step, s.phase, s.state, s.rows_total, s.started_at, s.finished_at,
     s.problem,
     CAST(s.rows_done + coalesce((SELECT sum(r.rows_done) FROM {prefix}range r WHERE r.plan = s.plan AND r.step = s.id), 0)
-      AS {integer}) AS rows_done,
-    (SELECT count(*) FROM {prefix}quarantine q WHERE q.plan = s.plan AND q.step = s.id) AS rows_put_aside
+      AS {integer}) AS rows_done
   FROM {prefix}step s
 ) d;
 {view} {prefix}worker AS
