@@ -29,6 +29,9 @@ pub struct Backfill {
     pub guarded: bool,
     /// The user's condition, if any; every batch carries it.
     condition: Option<String>,
+    /// The rows that an INSERT's query reads are locked: one whose deletion is under way would come back, because the
+    /// trigger that takes its copy away has run before the copy was there.
+    pub lock: Option<String>,
     /// What follows: ON CONFLICT.
     tail: String,
 }
@@ -54,6 +57,7 @@ impl Backfill {
             guarded,
             head: text[dml.head.clone()].to_string(),
             condition: dml.condition.clone().map(|range| text[range].to_string()),
+            lock: (dml.verb == Verb::Insert).then(|| shared_lock(dialect, dml)).flatten(),
             tail: text[dml.tail.clone()].to_string(),
         }
     }
@@ -67,9 +71,23 @@ impl Backfill {
         if let Some(condition) = &self.condition {
             sql += &format!(" AND ({condition})");
         }
-        if !self.tail.is_empty() {
-            sql += &format!(" {}", self.tail);
+        for more in [self.lock.as_deref().unwrap_or_default(), &self.tail] {
+            if !more.is_empty() {
+                sql += &format!(" {more}");
+            }
         }
         sql
+    }
+}
+
+/// How an INSERT's query locks what it reads. SQLite has one writer at a time.
+fn shared_lock(dialect: Dialect, dml: &Dml) -> Option<String> {
+    let optional = dml.sources.split_whitespace().any(|word| word.eq_ignore_ascii_case("LEFT"));
+    match dialect {
+        // PostgreSQL cannot lock the rows that a LEFT JOIN may lack.
+        Dialect::Postgres if optional => Some(format!("FOR SHARE OF {}", dml.row)),
+        Dialect::Postgres => Some("FOR SHARE".to_string()),
+        Dialect::Mysql => Some("LOCK IN SHARE MODE".to_string()),
+        Dialect::Sqlite => None,
     }
 }

@@ -80,6 +80,9 @@ fn step_text(step: &Step) -> String {
     {
         text += &format!("    guard: {guard}\n");
     }
+    if let Action::Backfill(Backfill { lock: Some(lock), .. }) = &step.action {
+        text += &format!("    lock: {lock} in each batch, so that no row comes back whose deletion is under way\n");
+    }
     text += &format!("    probe: {}\n    digest: {}\n", probe_text(step), &step.digest[..16.min(step.digest.len())]);
     text
 }

@@ -212,7 +212,10 @@ impl Batched<'_> {
                 return Err(self
                     .statement
                     .refused("what an INSERT leaves out cannot be derived from it")
-                    .hint("let verify.sql ask for the rows that are missing: SELECT ... WHERE NOT EXISTS (...)"));
+                    .hint(
+                        "let verify.sql ask for the rows that are missing, and in a second query for those that are too many: \
+                         SELECT ... WHERE NOT EXISTS (...)",
+                    ));
             }
         }
         let (condition, sources) = (all.join(" AND "), self.dml.sources.clone());
