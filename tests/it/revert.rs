@@ -118,6 +118,7 @@ async fn there_is_no_way_back_after_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_that_only_the_new_version_wrote_are_counted() {
     let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 20).await;
+    change.write("change.toml", "");
     change.write(
         "expand.sql",
         "ALTER TABLE orders ADD COLUMN new_status text; CREATE TABLE notes (id integer PRIMARY KEY);",
