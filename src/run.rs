@@ -6,6 +6,7 @@
 //! is destroyed before the gates were looked at again.
 
 mod backfill;
+pub mod before;
 pub mod event;
 mod gates;
 pub mod ledger;
@@ -79,6 +80,8 @@ pub struct Status<'a> {
     /// `None`: not begun.
     pub record: Option<PlanRecord>,
     pub steps: Vec<StepRecord>,
+    /// Who forced it to begin, why, and what spoke against it.
+    pub forced: Option<String>,
     /// The last undo, and the steps of revert.sql while it is not finished.
     pub revert: Option<RevertRecord>,
     pub revert_steps: Vec<StepRecord>,

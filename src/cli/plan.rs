@@ -9,6 +9,7 @@ use crate::error::{Error, Result, exit_code};
 use crate::history::layout::{self, Choice};
 use crate::plan::{Plan, directory, recipes};
 use crate::report;
+use crate::run::before;
 use crate::settings::Settings;
 use crate::sql::Dialect;
 
@@ -65,11 +66,24 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
                     )));
                 }
             }
-            context.print(&shown(&directory::read(target, dialect)?, args.format))?;
+            let plan = directory::read(target, dialect)?;
+            context.print(&shown(&plan, args.format))?;
+            warn(&before::against(&plan, target, None, &settings)?, context);
         }
         Ok(_) => rewrite(args, &settings, dialect, context)?,
     }
     Ok(exit_code::CLEAN)
+}
+
+/// What `run` would refuse to begin.
+fn warn(against: &[String], context: &Context) {
+    for because in against {
+        context.say(&format!("against it: {because}\n"));
+    }
+    if !against.is_empty() {
+        context
+            .say("hint: `run` asks the database's own schema, and begins what it does not excuse only with --force\n");
+    }
 }
 
 fn shown(plan: &Plan, format: Format) -> String {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::interrupt::Interrupt;
 use super::listeners::{self, Listeners};
 use super::target::{self, Target};
@@ -10,8 +12,10 @@ use crate::database;
 use crate::error::{Error, Kind, Result, exit_code};
 use crate::gate::{Judgement, Verdict};
 use crate::plan::Phase;
+use crate::run::before::{self, Force};
 use crate::run::revert::{self, Word};
 use crate::run::{self, Event, HeldBy, Helped, Helper, Lease, Ledger, Outcome, Pace, Reminder, Request};
+use crate::settings::Settings;
 
 /// Run a phased change through its phases and gates, or go on after a crash
 ///
@@ -49,6 +53,14 @@ pub struct Args {
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
     max_rate: Option<u64>,
 
+    /// Begin a change although its own statements speak against it
+    #[arg(long, requires = "reason", conflicts_with = "join")]
+    force: bool,
+
+    /// Why it is forced; the ledger keeps it
+    #[arg(long, value_name = "TEXT", requires = "force", value_parser = NonEmptyStringValueParser::new())]
+    reason: Option<String>,
+
     #[command(flatten)]
     listeners: listeners::Args,
 }
@@ -76,7 +88,13 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
     });
     let wait = args.wait.then(|| Duration::from_secs(args.interval));
     let (workers, max_rate) = (args.workers, args.max_rate);
-    let work = if args.join { Work::Help { workers, max_rate } } else { Work::Run { phase, workers, max_rate } };
+    let by = if args.force { target::who(None, "forces it")? } else { String::new() };
+    let force = args.reason.as_deref().map(|reason| Force { by: &by, reason });
+    if args.join {
+        let helping = help(args, wait, target, &interrupt, &listeners, context);
+        return listeners.attend(helping, &interrupt, statement).await;
+    }
+    let work = Work::Run { phase, workers, max_rate, force };
     let work = carry_out(work, wait, target, &interrupt, &listeners, context);
     listeners.attend(work, &interrupt, statement).await
 }
@@ -89,11 +107,7 @@ pub(super) enum Work<'a> {
         phase: Option<Phase>,
         workers: u32,
         max_rate: Option<u64>,
-    },
-    /// What another run is at; the one thing that is done without the lease.
-    Help {
-        workers: u32,
-        max_rate: Option<u64>,
+        force: Option<Force<'a>>,
     },
     Undo(Word<'a>),
 }
@@ -109,26 +123,24 @@ pub(super) async fn carry_out(
 ) -> Result<u8> {
     let Target { plan, directory, url, mut session } = target;
     let asked_to_stop = || interrupt.asked();
-    if let Work::Help { workers, max_rate } = work {
-        let (holder, stop) = (&holder(), &asked_to_stop);
-        let pace = Some(Pace { url, max_rate });
-        let helper = Helper { plan: &plan, directory: &directory, holder, workers, pace, stop };
-        return join(&mut session, &helper, wait, listeners, context).await;
-    }
+    let settings = Settings::load(context.config.as_deref())?;
     let ledger = Ledger::open(&mut session).await?;
     let Some(lease) = take_lease(&mut session, &ledger, wait, &asked_to_stop, listeners).await? else {
         return Ok(exit_code::INTERRUPTED);
     };
     let heartbeat = tokio::spawn(keep_alive(url.clone(), ledger.clone(), lease.clone(), listeners.clone()));
     let (phase, workers, pace) = match work {
-        Work::Run { phase, workers, max_rate } => (phase, workers, Some(Pace { url: url.clone(), max_rate })),
-        Work::Help { .. } | Work::Undo(_) => (None, 1, None),
+        Work::Run { phase, workers, max_rate, .. } => (phase, workers, Some(Pace { url: url.clone(), max_rate })),
+        Work::Undo(_) => (None, 1, None),
     };
     let request = Request { plan: &plan, directory, phase, wait, pace, workers, stop: &asked_to_stop, url: &url };
     let mut tell = |event: Event| listeners.tell(&event);
     let outcome = match work {
-        Work::Run { .. } | Work::Help { .. } => {
-            run::carry_out(&mut session, &ledger, &lease, &request, &mut tell).await
+        Work::Run { force, .. } => {
+            match before::judge(&mut session, &ledger, &lease, &request, &settings, force, &mut tell).await {
+                Ok(()) => run::carry_out(&mut session, &ledger, &lease, &request, &mut tell).await,
+                Err(error) => Err(error),
+            }
         }
         Work::Undo(word) => revert::undo(&mut session, &ledger, &lease, &request, word, &mut tell).await,
     };
@@ -165,7 +177,23 @@ pub(super) async fn carry_out(
     })
 }
 
-/// Helps a run that is under way.
+/// Helps a run that is under way; the one thing that is done without the lease.
+async fn help(
+    args: &Args,
+    wait: Option<Duration>,
+    target: Target,
+    interrupt: &Interrupt,
+    listeners: &Listeners,
+    context: &Context,
+) -> Result<u8> {
+    let Target { plan, directory, url, mut session } = target;
+    let (holder, stop) = (&holder(), &|| interrupt.asked());
+    let pace = Some(Pace { url, max_rate: args.max_rate });
+    let helper = Helper { plan: &plan, directory: &directory, holder, workers: args.workers, pace, stop };
+    join(&mut session, &helper, wait, listeners, context).await
+}
+
+/// Helps as soon as there is something to help with.
 async fn join(
     session: &mut database::Connection,
     helper: &Helper<'_>,

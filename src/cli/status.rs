@@ -113,6 +113,7 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
         proofs: Vec::new(),
         pause: None,
         throttles: Vec::new(),
+        forced: None,
         revert: None,
         revert_steps: Vec::new(),
         judgements: Vec::new(),
@@ -123,6 +124,7 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
     if let Some(ledger) = &ledger {
         status.record = ledger.plan(session, &plan.name).await.map_err(refused)?;
         status.steps = ledger.steps(session, &plan.name).await.map_err(refused)?;
+        status.forced = ledger.forced(session, &plan.name).await.map_err(refused)?;
         status.revert = ledger.last_revert(session, &plan.name).await.map_err(refused)?;
         status.revert_steps = ledger.revert_steps(session, &plan.name).await.map_err(refused)?;
         status.proofs = ledger.proofs(session, &plan.name).await.map_err(refused)?;

@@ -207,6 +207,10 @@ pub fn lines(event: &Event) -> Vec<String> {
         Event::SettingsChanged { files } => {
             vec![format!("{} changed since the last run: earlier approvals no longer count", files.join(", "))]
         }
+        Event::Forced { by, reason, against } => {
+            let head = format!("{} by {by}: {reason}", "forced".yellow());
+            std::iter::once(head).chain(against.iter().map(|line| format!("  against it: {line}"))).collect()
+        }
         Event::Reverting { plan, steps, done: 0 } => vec![format!("{plan}: being undone, {steps} steps")],
         Event::Reverting { plan, steps, done } => {
             vec![format!("{plan}: being undone, {steps} steps, {done} done by earlier runs")]

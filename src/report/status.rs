@@ -47,6 +47,9 @@ pub fn text(status: &Status<'_>, paces: &Paces) -> String {
     for Throttled { because, since } in &status.throttles {
         text += &format!("held since {since} UTC: {because}\n");
     }
+    for line in status.forced.iter().flat_map(|forced| forced.lines()).take(1) {
+        text += &format!("forced by {line}\n");
+    }
     text += &undo_text(status);
     for phase in Phase::ALL {
         let steps: Vec<(&Step, Option<&StepRecord>)> = of_phase(status, phase).collect();
@@ -153,6 +156,7 @@ pub fn json(status: &Status<'_>) -> String {
         "pause": status.pause.as_ref().map(|pause| json!({ "by": pause.by, "reason": pause.reason, "at": pause.at })),
         "held": status.throttles.iter().map(|held| json!({ "because": held.because, "since": held.since })).collect::<Vec<_>>(),
         "phases": phases,
+        "forced": status.forced,
         "revert": status.revert.as_ref().map(|revert| json!({
             "by": revert.by,
             "reason": revert.reason,

@@ -120,6 +120,12 @@ pub enum Event {
     SettingsChanged {
         files: Vec<String>,
     },
+    /// A person's word begins the change although this speaks against it.
+    Forced {
+        by: String,
+        reason: String,
+        against: Vec<String>,
+    },
     Finished {
         plan: String,
     },

@@ -4,6 +4,7 @@
 
 mod backfill;
 mod batches;
+mod before;
 mod catalog;
 mod cli;
 mod contract;

@@ -61,7 +61,7 @@ async fn there_and_back(database: TestDatabase, dialect: Dialect) {
 
     // Half of expand: its last statement is refused.
     let expand = fs::read_to_string(change.path.join("expand.sql")).unwrap();
-    change.write("expand.sql", &format!("{expand}\nCREATE INDEX broken ON nowhere (x);"));
+    change.write("expand.sql", &format!("{expand}\nALTER TABLE nowhere ADD COLUMN x int;"));
     expect(&change.say(&["run"]), 4, &["nowhere"]);
     let said = change.say(&["revert", "--yes"]);
     expect(&said, 0, &["undone"]);

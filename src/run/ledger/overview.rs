@@ -102,6 +102,16 @@ impl Ledger {
         Ok(rows.iter().map(worker).collect())
     }
 
+    /// Who forced a plan to begin, why, and what spoke against it; the last time.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn forced<S: Session>(&self, session: &mut S, plan: &str) -> Result<Option<String>, DatabaseError> {
+        let sql = "SELECT detail FROM {prefix}event WHERE plan = ? AND kind = 'forced' ORDER BY id DESC LIMIT 1";
+        let rows = self.query(session, sql, &[text(plan)]).await?;
+        Ok(rows.first().map(|row| string(row, 0)))
+    }
+
     /// Who holds the lease at this moment.
     ///
     /// # Errors

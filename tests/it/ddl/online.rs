@@ -79,7 +79,9 @@ async fn an_invalid_unique_index_does_not_stay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_index_is_not_hidden_by_if_not_exists() {
     let Some(database) = servers::postgres().await else { return };
-    let change = change(database, "CREATE INDEX IF NOT EXISTS t_a ON t (a);", "").await;
+    let expand =
+        "-- lockkeeper: allow create-index-blocking: nobody writes yet\nCREATE INDEX IF NOT EXISTS t_a ON t (a);";
+    let change = change(database, expand, "").await;
     let mut look = connect(&change, "look").await;
     execute(&mut look, &["UPDATE t SET a = 1 WHERE id = 2"]).await;
     look.execute("CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a)", &[]).await.unwrap_err();

@@ -1,0 +1,117 @@
+//! What is judged before the first step of a change: its own statements, by the linter's rules.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{Event, Lease, Ledger, Request, State, begin, finish};
+use crate::database::{DatabaseError, Session, live};
+use crate::error::{Error, Kind, Result};
+use crate::history::layout::{self, Choice};
+use crate::history::live::{Applied, Live, Versions};
+use crate::lint::page::Group;
+use crate::lint::{self, Finding, Given, Severity, rules};
+use crate::plan::Plan;
+use crate::settings::Settings;
+use crate::sql::{self, Engine};
+
+/// A person's word that a change is to begin although something speaks against it.
+#[derive(Debug, Clone, Copy)]
+pub struct Force<'a> {
+    pub by: &'a str,
+    pub reason: &'a str,
+}
+
+/// Judges a change that has not begun; one that has is let through. What was forced is told, and the ledger keeps it.
+///
+/// # Errors
+/// What speaks against the change, unless it is forced.
+pub async fn judge<S: Session>(
+    session: &mut S,
+    ledger: &Ledger,
+    lease: &Lease,
+    request: &Request<'_>,
+    settings: &Settings,
+    force: Option<Force<'_>>,
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> Result<()> {
+    let plan = request.plan;
+    let records = ledger.steps(session, &plan.name).await.map_err(unreadable)?;
+    if records.iter().any(|record| record.state != State::Pending || record.last_key.is_some()) {
+        return Ok(());
+    }
+    // Whoever may not read the whole schema is judged by the files alone, and that is stricter: a table that is not
+    // known is big and busy.
+    let live = live::read(request.url).await.ok();
+    let against = against(plan, &request.directory, live, settings)?;
+    if against.is_empty() {
+        return Ok(());
+    }
+    let Some(Force { by, reason }) = force else {
+        let mut error =
+            Error::new(Kind::Refused, format!("{} is not begun: its own statements speak against it", plan.name));
+        error.causes = against;
+        return Err(error
+            .hint("`lockkeeper explain` with a name in parentheses says why, and what to write in its place")
+            .hint("where it is right as it is, `run --force --reason` begins it, and the ledger keeps why"));
+    };
+    begin(session).await.map_err(unreadable)?;
+    let written = async {
+        let detail = format!("{by}: {reason}\n{}", against.join("\n"));
+        ledger.event(session, &plan.name, "", "forced", &detail).await?;
+        ledger.fence(session, lease).await
+    }
+    .await;
+    finish(session, written).await.map_err(|trouble| trouble.into_error(&plan.name))?;
+    on_event(Event::Forced { by: by.to_string(), reason: reason.to_string(), against });
+    Ok(())
+}
+
+fn unreadable(error: DatabaseError) -> Error {
+    Error::new(Kind::Connection, "the ledger cannot be read").because(error)
+}
+
+/// What expand and backfill break or block although no gate stands in front of them, and what contract brings too late
+/// for the version that needs it; judged on the live schema, where there is one.
+///
+/// # Errors
+/// The settings name a rule that does not exist.
+pub fn against(plan: &Plan, directory: &Path, live: Option<Live>, settings: &Settings) -> Result<Vec<String>> {
+    let phases = ["expand.sql", "backfill.sql", "contract.sql"].map(|name| directory.join(name));
+    let files: Vec<PathBuf> = phases.into_iter().filter(|path| path.is_file()).collect();
+    let mut history = layout::read(&files, Choice::from(plan.dialect))?;
+    let mut settings = settings.clone();
+    if let Some(mut live) = live {
+        settings.engine = Engine::from_words(&live.server).ok().or(settings.engine);
+        // Nothing of this change has run, whatever another tool's table says.
+        live.applied = Some(Applied { table: String::new(), versions: Versions::Each(BTreeSet::new()) });
+        history.set_live(live);
+    }
+    let given = Given { today: None, whole: false, honoured: lint::ignores::Honoured::default() };
+    let mut against = Vec::new();
+    for finding in lint::lint(&history, &settings, given)?.findings {
+        let Finding { rule, path, range, message, .. } = &finding;
+        let file = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if speaks_against(&finding, file == "contract.sql")? {
+            let text = history.migrations.iter().find(|migration| migration.path == *path);
+            let line = text.map_or(1, |migration| sql::line_column(&migration.text, range.start).0);
+            against.push(format!("{file}:{line}: {message} ({rule})"));
+        }
+    }
+    Ok(against)
+}
+
+/// Whether a finding keeps a change from beginning. Only what hurts does: a tool that refuses needlessly is forced out of
+/// habit.
+fn speaks_against(finding: &Finding, in_contract: bool) -> Result<bool> {
+    if in_contract {
+        return Ok(finding.rule == "additive-in-contract");
+    }
+    let page = &rules::find(finding.rule)?.page;
+    let hurts = match page.group {
+        Group::Compatibility | Group::DataLoss => true,
+        // The runner waits for locks with a limit: one that is held for a moment is in nobody's way.
+        Group::Locking => finding.rule != "drop-index-blocking",
+        Group::Transaction | Group::Robustness | Group::Style => false,
+    };
+    Ok(hurts && finding.severity == Severity::Deny)
+}

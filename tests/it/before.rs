@@ -1,0 +1,86 @@
+//! What is judged before the first step: expand that breaks or blocks, and contract that adds.
+
+use std::fs;
+
+use lockkeeper::database::{Session, Value};
+use lockkeeper::sql::Dialect;
+
+use super::run::{Change, expect};
+use super::servers::{self, TestDatabase};
+
+/// A change of these statements alone.
+async fn only(database: TestDatabase, dialect: Dialect, expand: &str) -> Change {
+    let change = Change::rename(database, dialect, 10).await;
+    for file in ["backfill.sql", "contract.sql", "revert.sql"] {
+        fs::remove_file(change.path.join(file)).unwrap();
+    }
+    change.write("change.toml", "");
+    change.write("expand.sql", expand);
+    change.session().await.execute("CREATE TABLE wide (name varchar(20))", &[]).await.unwrap();
+    change
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contract_that_adds_is_refused_before_the_first_step() {
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
+    let contract = fs::read_to_string(change.path.join("contract.sql")).unwrap();
+    change.write("contract.sql", &format!("ALTER TABLE orders ADD COLUMN note text;\n{contract}"));
+    let planned = change.command(&["plan"]).env_remove("LOCKKEEPER_DATABASE_URL").output().unwrap().into();
+    expect(&planned, 0, &["against it: contract.sql:1: `orders.note` is added", "begins what it does not excuse"]);
+    expect(
+        &change.say(&["run"]),
+        1,
+        &["contract.sql:1: `orders.note` is added in contract (additive-in-contract)", "--force --reason"],
+    );
+    expect(&change.say(&["status"]), 0, &["not begun"]);
+    expect(&change.say(&["run", "--force"]), 2, &["--reason"]);
+    expect(&change.say(&["run", "--reason", "why"]), 2, &["--force"]);
+    expect(&change.say(&["run", "--force", "--reason", ""]), 2, &["--reason"]);
+    let forced = ["forced by tester: nobody reads it", "against it: contract.sql:1: `orders.note` is added"];
+    expect(&change.say(&["run", "--force", "--reason", "nobody reads it"]), 3, &forced);
+    expect(&change.say(&["status"]), 0, &["forced by tester: nobody reads it"]);
+    expect(&change.say(&["status", "--format", "json"]), 0, &["\"forced\":", "contract.sql:1: `orders.note`"]);
+    // It has begun: nobody asks again.
+    expect(&change.say(&["run"]), 3, &["gate approval: pending"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expand_that_breaks_or_blocks_is_refused_before_the_first_step() {
+    for (expand, because) in [
+        ("\nALTER TABLE orders ADD COLUMN note text NOT NULL;", "(add-column-not-null)"),
+        ("\nALTER TABLE wide ALTER COLUMN name SET NOT NULL;", "(set-not-null)"),
+        ("\nALTER TABLE orders ALTER COLUMN customer TYPE varchar(90);", "(change-column-type)"),
+        ("\nCREATE INDEX orders_customer ON orders (customer);", "(create-index-blocking)"),
+    ] {
+        let Some(database) = servers::postgres().await else { return };
+        let change = only(database, Dialect::Postgres, expand).await;
+        expect(&change.say(&["run"]), 1, &["expand.sql:2: ", because, "lockkeeper explain"]);
+        let steps = "SELECT count(*) FROM lockkeeper.step";
+        assert_eq!(change.session().await.query(steps, &[]).await.unwrap(), [[Value::Int(0)]], "{expand}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hurts_nobody_is_not_refused() {
+    for expand in [
+        "ALTER TABLE orders ADD COLUMN note text;",
+        "CREATE TABLE notes (id bigint PRIMARY KEY, orders bigint NOT NULL); CREATE INDEX notes_orders ON notes (orders);",
+        // lint with the database says why, too: a table of ten rows has not been analysed.
+        "-- lockkeeper: allow create-index-blocking: nobody writes at night\nCREATE INDEX orders_customer ON orders (customer);",
+        "ALTER TABLE orders ADD CONSTRAINT named CHECK (customer <> '') NOT VALID;",
+        "ALTER TABLE wide ALTER COLUMN name TYPE varchar(90);",
+    ] {
+        let Some(database) = servers::postgres().await else { return };
+        let change = only(database, Dialect::Postgres, expand).await;
+        expect(&change.say(&["run"]), 0, &["finished"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_and_sqlite_refuse_it_too() {
+    let sqlite = only(servers::sqlite(), Dialect::Sqlite, "ALTER TABLE orders ADD COLUMN note text NOT NULL;").await;
+    expect(&sqlite.say(&["run"]), 1, &["expand.sql:1: ", "(add-column-not-null)"]);
+    let Some(database) = servers::mariadb().await else { return };
+    let change = only(database, Dialect::Mysql, "ALTER TABLE orders MODIFY customer bigint;").await;
+    expect(&change.say(&["run"]), 1, &["expand.sql:1: ", "(change-column-type)"]);
+}
