@@ -25,6 +25,7 @@ fn proof(change: &Change, step: &str) -> serde_json::Value {
 /// The rename without its triggers: what one version writes, the other does not see.
 async fn without_sync(rows: u32) -> (Change, Connection) {
     let change = Change::rename(servers::sqlite(), Dialect::Sqlite, rows).await;
+    change.write("change.toml", "");
     change.write("expand.sql", "ALTER TABLE orders ADD COLUMN new_status text;");
     change.write("contract.sql", "DROP INDEX orders_old_status_idx;\nALTER TABLE orders DROP COLUMN old_status;");
     let session = change.session().await;

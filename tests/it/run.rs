@@ -181,6 +181,7 @@ async fn a_changed_change_toml_voids_approvals() {
 async fn a_plan_that_has_done_nothing_may_be_mended() {
     let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
     let right = fs::read_to_string(change.path.join("expand.sql")).unwrap();
+    change.write("change.toml", "");
     change.write("expand.sql", "ALTER TABLE orderz ADD COLUMN new_status text;");
     expect(&change.say(&["run"]), 4, &["step expand.1 (expand.sql:1) failed", "no such table: orderz"]);
     expect(&change.say(&["status"]), 0, &["last problem: step expand.1 (expand.sql:1) failed"]);
@@ -372,6 +373,7 @@ async fn a_locked_table_is_tried_again() {
 async fn a_statement_that_no_probe_can_tell_is_refused_before_anything_is_done() {
     let Some(database) = servers::mariadb().await else { return };
     let change = Change::rename(database, Dialect::Mysql, 10).await;
+    change.write("change.toml", "");
     change.write(
         "expand.sql",
         "ALTER TABLE orders ADD COLUMN new_status varchar(20);\nALTER TABLE orders ENGINE=InnoDB;\n",
