@@ -5,7 +5,7 @@ use std::fs;
 use lockkeeper::database::{Session, Value};
 use lockkeeper::sql::Dialect;
 
-use super::run::{Change, expect};
+use super::run::{Change, Said, expect};
 use super::servers::{self, TestDatabase};
 
 /// A change of these statements alone.
@@ -83,4 +83,28 @@ async fn mariadb_and_sqlite_refuse_it_too() {
     let Some(database) = servers::mariadb().await else { return };
     let change = only(database, Dialect::Mysql, "ALTER TABLE orders MODIFY customer bigint;").await;
     expect(&change.say(&["run"]), 1, &["expand.sql:1: ", "(change-column-type)"]);
+}
+
+/// Where backfill.sql enforces, behind its proof, the files alone cannot tell what the check in front of it proves.
+#[test]
+fn plan_has_nothing_against_the_examples() {
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations-examples")).unwrap() {
+        let example = entry.unwrap().path();
+        if example.is_dir() {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_lockkeeper"));
+            let said: Said = command.arg("plan").arg(&example).output().unwrap().into();
+            assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", example.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_null_that_reads_every_row_under_the_lock_is_refused_behind_the_proof_too() {
+    let Some(database) = servers::postgres().await else { return };
+    let change = only(database, Dialect::Postgres, "ALTER TABLE wide ADD COLUMN more int;").await;
+    change.write(
+        "backfill.sql",
+        "UPDATE wide SET name = 'none' WHERE name IS NULL;\nALTER TABLE wide ALTER COLUMN name SET NOT NULL;",
+    );
+    expect(&change.say(&["run"]), 1, &["backfill.sql:2: ", "every row is read under the lock (set-not-null)"]);
 }
