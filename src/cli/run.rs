@@ -21,6 +21,9 @@ use crate::settings::Settings;
 ///
 /// The ledger in the target database remembers how far earlier runs got: whatever was killed, the same
 /// command goes on. Waits at a closed gate only with --wait; otherwise exits with 3.
+///
+/// A backfill begins with a batch of 1,000 rows; the later ones have as many, between 100 and 100,000, as are filled in
+/// 100 ms. change.toml says otherwise: `[backfill]` `batch-rows` (of the first batch) and `batch-time`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -4,6 +4,7 @@ pub mod throttle;
 pub mod window;
 mod ddl;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use throttle::{Limit, Throttle};
@@ -15,6 +16,10 @@ pub use ddl::Ddl;
 
 /// What stands for the version in a consumer's patterns.
 pub const VERSION: &str = "{version}";
+
+/// Between these the rows of a batch are steered to `batch-time`: below the first, commits cost more than rows; above
+/// the second, row locks last too long.
+pub const BATCH_ROWS: RangeInclusive<u64> = 100..=100_000;
 
 /// How the new version is introduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,7 +49,7 @@ pub struct Settings {
     pub new_version: Option<String>,
     /// Everything that speaks to this database.
     pub consumers: Vec<Consumer>,
-    /// `backfill.batch-rows`: rows of the first batch; 5,000.
+    /// `backfill.batch-rows`: rows of the first batch, which must be short in a table of wide rows, too; 1,000.
     pub batch_rows: u64,
     /// `backfill.batch-time`: the time that a batch is steered to; 100 ms.
     pub batch_time: Duration,
@@ -109,7 +114,7 @@ impl Default for Settings {
             two_way_sync: false,
             new_version: None,
             consumers: Vec::new(),
-            batch_rows: 5_000,
+            batch_rows: 1_000,
             batch_time: Duration::from_millis(100),
             throttle: Throttle::default(),
             repair: false,
@@ -186,8 +191,8 @@ impl Settings {
     /// What no key alone can tell.
     fn consistent(&self, path: &str) -> Result<()> {
         let refuse = |what: String| Err(Error::input(format!("{path}: {what}")));
-        if self.batch_rows == 0 {
-            return refuse("`backfill.batch-rows` has to be at least 1".into());
+        if self.batch_rows == 0 || self.batch_rows > *BATCH_ROWS.end() {
+            return refuse(format!("`backfill.batch-rows` has to be 1 to {}", BATCH_ROWS.end()));
         }
         self.consistent_versions(path)?;
         for (at, consumer) in self.consumers.iter().enumerate() {

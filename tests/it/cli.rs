@@ -371,6 +371,22 @@ fn the_help_shows_the_exit_codes() {
 }
 
 #[test]
+fn the_help_of_run_states_the_bounds_of_a_batch() {
+    use lockkeeper::plan::Settings;
+    use lockkeeper::plan::settings::BATCH_ROWS;
+    let help = run(&[], &["run", "--help"]).replace(',', "");
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Settings { batch_rows, batch_time, .. } = Settings::default();
+    for told in [
+        format!("begins with a batch of {batch_rows} rows"),
+        format!("between {} and {}", BATCH_ROWS.start(), BATCH_ROWS.end()),
+        format!("in {} ms", batch_time.as_millis()),
+    ] {
+        assert!(help.contains(&told), "`{told}` is missing in {help}");
+    }
+}
+
+#[test]
 fn colour_is_used_when_asked_for() {
     assert!(!run(&[RENAME], &["lint", "--dialect", "pg"]).contains('\u{1b}'), "a pipe is no terminal");
     assert!(run(&[RENAME], &["lint", "--dialect", "pg", "--color", "always"]).contains("\u{1b}["));

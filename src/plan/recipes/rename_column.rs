@@ -271,7 +271,7 @@ sync = \"two-way\"
 # new = \"v2\"
 
 # [backfill]
-# batch-rows = 5000      # of the first batch; the later ones are sized by time
+# batch-rows = 1000      # of the first batch; the later ones are sized by time
 # batch-time = \"100ms\"
 "
         );

@@ -5,11 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::{Job, Trouble, failing};
 use crate::database::{DatabaseError, DatabaseErrorKind, Session};
+use crate::plan::settings::BATCH_ROWS;
 use crate::run::ledger::range::Range;
 use crate::run::{Event, begin, finish, sleep};
-
-/// Bounds of a batch: below the first, commits cost more than rows; above the second, row locks last too long.
-const ROWS: std::ops::RangeInclusive<u64> = 100..=100_000;
 
 /// How often a batch is tried that meets locks; with pauses that grow to ten seconds.
 const TRIES: u32 = 10;
@@ -81,7 +79,7 @@ pub(super) async fn carry_out<S: Session>(
         };
         attempt += 1;
         // A smaller batch meets fewer locks.
-        steering.size = (steering.size / 2).max(*ROWS.start());
+        steering.size = (steering.size / 2).max(*BATCH_ROWS.start());
         if !pause(job, attempt, &error).await {
             return Ok(Batch::Interrupted);
         }
@@ -136,8 +134,8 @@ fn next_size(rows: u64, took: Duration, target: Duration) -> u64 {
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
-        reason = "bounded by ROWS"
+        reason = "bounded by BATCH_ROWS"
     )]
     let next = (rows as f64 * factor) as u64;
-    next.clamp(*ROWS.start(), *ROWS.end())
+    next.clamp(*BATCH_ROWS.start(), *BATCH_ROWS.end())
 }
