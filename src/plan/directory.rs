@@ -92,6 +92,9 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
     for query in of(VERIFY) {
         proofs.push(asked(query)?);
     }
+    if proofs.is_empty() {
+        kept_in_step(of(EXPAND), of(CONTRACT))?;
+    }
     steps.proofs(Phase::Backfill, &proofs);
     for statement in &of(BACKFILL)[enforcing..] {
         steps.statement(Phase::Backfill, statement);
@@ -136,6 +139,32 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
         steps: steps.steps,
         revert: steps.revert,
     })
+}
+
+/// What triggers of expand.sql keep in step is not taken away while the rows from before them are neither filled nor
+/// proved: a backfill.sql that went missing would lose a whole column.
+fn kept_in_step(expand: &[Statement], contract: &[Statement]) -> Result<()> {
+    let watched: Vec<&Name> = changes(expand)
+        .filter_map(|change| match change {
+            Change::CreateTrigger { table, .. } => Some(table),
+            _ => None,
+        })
+        .collect();
+    for statement in contract {
+        for Clause { change, .. } in &statement.clauses {
+            let (Change::DropColumn { table, .. } | Change::DropTable { table, .. }) = change else { continue };
+            if watched.contains(&table) {
+                return Err(statement
+                    .refused(format!("this takes away what a trigger of {EXPAND} on `{table}` keeps, and the rows from before it are neither filled nor proved"))
+                    .hint(format!("fill them in {BACKFILL}, or let {VERIFY} ask for rows that are not as they should be")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn changes(statements: &[Statement]) -> impl Iterator<Item = &Change> {
+    statements.iter().flat_map(|statement| &statement.clauses).map(|clause| &clause.change)
 }
 
 /// The directory's own name, also of `.` and `..`.

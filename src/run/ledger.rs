@@ -48,6 +48,7 @@ impl Ledger {
         let words = Words::new(session.dialect());
         schema::check_writable(session).await?;
         schema::upgrade(session, &words).await?;
+        schema::check_apart(session, &words).await?;
         Ok(Self { words, version: schema::newest() })
     }
 

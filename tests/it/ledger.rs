@@ -376,3 +376,17 @@ fn a_successor_is_no_other_database() {
     assert!(!continues(identity("other", "2", "shop"), "11111111-71ca-11e1-9e33-c80aa9429562:1-5", &mysql));
     assert!(continues(identity("", "", "shop"), "", &mysql), "what cannot be read refuses nobody");
 }
+
+/// A user who is called like the ledger's schema has it in front of all others by default.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_path_into_the_ledger_is_refused() {
+    let Some(mut database) = servers::postgres().await else { return };
+    let inside = if database.url.contains('?') { '&' } else { '?' };
+    database.url += &format!("{inside}options=-csearch_path%3Dlockkeeper%2Cpublic");
+    let change = Change::empty(database);
+    change.write("expand.sql", "CREATE TABLE event (id int PRIMARY KEY);");
+    change.write("change.toml", "dialect = \"postgres\"\n");
+    let words =
+        ["the search path `lockkeeper,public` of", "leads into the ledger's schema `lockkeeper`", "hint: take it out"];
+    expect(&change.say(&["run"]), 2, &words);
+}

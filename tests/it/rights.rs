@@ -60,7 +60,7 @@ async fn the_listed_rights_are_enough_on_postgres() {
     .await;
     let rights: Vec<String> = documented("role on postgres")
         .iter()
-        .map(|sql| sql.replace("lockkeeper", &runner).replace("shop_owner", &owner).replace("shop", name))
+        .map(|sql| sql.replace("deployer", &runner).replace("shop_owner", &owner).replace("shop", name))
         .collect();
     let [create_role, of_database, of_schema, of_owner, of_statistics] = &rights[..] else { panic!("{rights:?}") };
     for (right, lacking) in [
@@ -102,7 +102,7 @@ async fn the_listed_rights_are_enough_on_mariadb() {
     let runner = format!("r_{name}");
     let rights: Vec<String> = documented("role on mysql")
         .iter()
-        .map(|sql| sql.replace("lockkeeper", &runner).replace("shop.", &format!("{name}.")))
+        .map(|sql| sql.replace("deployer", &runner).replace("shop.", &format!("{name}.")))
         .collect();
     let [create_user, of_database, of_process] = &rights[..] else { panic!("{rights:?}") };
     execute(&mut admin, std::slice::from_ref(create_user)).await;

@@ -10,7 +10,7 @@ use refinery_core::{Migration, Runner};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Words;
+use super::{Words, string};
 use crate::database::{self, DatabaseError, DatabaseErrorKind, Held, Session, Value};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Expectation;
@@ -89,6 +89,24 @@ pub(super) async fn check_writable<S: Session>(session: &mut S) -> Result<()> {
             .hint(way_out)),
         None => Ok(()),
     }
+}
+
+/// Refuses a PostgreSQL session that looks names up in the ledger's schema, as that of a user called like the schema
+/// does: what a change calls `event` would be the ledger's own table, and what it creates would stand beside it.
+///
+/// # Errors
+/// As the sentence says, or what the database refused.
+pub(super) async fn check_apart<S: Session>(session: &mut S, words: &Words) -> Result<()> {
+    let Some(schema) = &words.schema else { return Ok(()) };
+    let sql = format!(
+        "SELECT current_setting('search_path'), current_user FROM pg_namespace \
+         WHERE nspname = '{schema}' AND nspname = ANY (current_schemas(false))"
+    );
+    let rows = session.query(&sql, &[]).await.map_err(|error| refused(&error, words.dialect))?;
+    let [row] = rows.as_slice() else { return Ok(()) };
+    let (path, user) = (string(row, 0), string(row, 1));
+    Err(Error::input(format!("the search path `{path}` of `{user}` leads into the ledger's schema `{schema}`"))
+        .hint(format!("take it out: ALTER ROLE \"{user}\" SET search_path = public; or use a role of another name")))
 }
 
 /// The ledger's version, if this program knows it; 0 where there is none.

@@ -128,6 +128,8 @@ fn a_url_is_shown_without_its_password() {
         ("mysql://db/orders?user=app&password=secret&x=1", "mysql://db/orders?user=app&password=***&x=1"),
         ("sqlite:orders.db", "sqlite:orders.db"),
         ("orders", "orders"),
+        ("app:secret@db:5432/orders", "***"),
+        ("host=db user=app password=secret", "***"),
     ] {
         assert_eq!(redact(url), shown);
     }

@@ -3,7 +3,7 @@
 use lockkeeper::plan::{Action, Verify};
 use lockkeeper::sql::Dialect;
 
-use super::plan;
+use super::{plan, refused};
 
 /// Shape, sync, fill, prove, enforce: whatever order the statements below the UPDATE stand in.
 #[test]
@@ -63,4 +63,19 @@ fn a_constant_is_proved_by_the_condition() {
         let Action::Verify(Verify::Derived { condition: derived, .. }) = &plan.steps[2].action else { panic!("{sql}") };
         assert_eq!(derived, condition, "{sql}");
     }
+}
+
+#[test]
+fn nothing_that_a_trigger_keeps_is_dropped_unfilled() {
+    let expand =
+        "ALTER TABLE t ADD COLUMN b int; CREATE TRIGGER s BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();";
+    let (expand, contract) = (("expand.sql", expand), ("contract.sql", "ALTER TABLE t DROP COLUMN a"));
+    let said = refused(Some(Dialect::Postgres), &[expand, contract]);
+    assert_eq!(
+        said,
+        "change/contract.sql:1: this takes away what a trigger of expand.sql on `t` keeps, and the rows from before it \
+         are neither filled nor proved\n\
+         fill them in backfill.sql, or let verify.sql ask for rows that are not as they should be"
+    );
+    plan(Dialect::Postgres, &[expand, contract, ("verify.sql", "SELECT 1 FROM t WHERE b IS NULL")]);
 }
