@@ -47,6 +47,8 @@ pub struct Settings {
     /// `sync`: whether triggers of expand.sql keep both shapes alike, whichever is written.
     pub two_way_sync: bool,
     pub new_version: Option<String>,
+    /// `depends-on`: changes beside this one that have to be finished before it begins.
+    pub depends_on: Vec<String>,
     /// Everything that speaks to this database.
     pub consumers: Vec<Consumer>,
     /// `backfill.batch-rows`: rows of the first batch, which must be short in a table of wide rows, too; 1,000.
@@ -112,6 +114,7 @@ impl Default for Settings {
             both_reads_old: None,
             both_reads_new: None,
             two_way_sync: false,
+            depends_on: Vec::new(),
             new_version: None,
             consumers: Vec::new(),
             batch_rows: 1_000,
@@ -146,6 +149,7 @@ impl Settings {
             old_version: file.versions.old,
             both_reads_old: file.versions.both_reads_old,
             both_reads_new: file.versions.both_reads_new,
+            depends_on: file.depends_on,
             two_way_sync: match file.sync.as_deref() {
                 None | Some("none") => false,
                 Some("two-way") => true,
@@ -305,6 +309,7 @@ mod file {
         pub(super) dialect: Option<String>,
         pub(super) strategy: Option<String>,
         pub(super) sync: Option<String>,
+        pub(super) depends_on: Vec<String>,
         pub(super) versions: Versions,
         pub(super) backfill: Backfill,
         pub(super) proof: Proof,

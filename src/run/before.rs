@@ -1,11 +1,12 @@
-//! What is judged before the first step of a change: its own statements, by the linter's rules.
+//! What is judged before the first step of a change: whether those that it depends on are finished, and its own
+//! statements, by the linter's rules.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Event, Lease, Ledger, Request, State, begin, finish};
 use crate::database::{DatabaseError, Session, live};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, closest};
 use crate::history::layout::{self, Choice};
 use crate::history::live::{Applied, Live, Versions};
 use crate::lint::page::Group;
@@ -24,7 +25,7 @@ pub struct Force<'a> {
 /// Judges a change that has not begun; one that has is let through. What was forced is told, and the ledger keeps it.
 ///
 /// # Errors
-/// What speaks against the change, unless it is forced.
+/// A change that it depends on is not finished; what speaks against it, unless it is forced.
 pub async fn judge<S: Session>(
     session: &mut S,
     ledger: &Ledger,
@@ -39,6 +40,7 @@ pub async fn judge<S: Session>(
     if records.iter().any(|record| record.state != State::Pending || record.last_key.is_some()) {
         return Ok(());
     }
+    after_what_it_depends_on(session, ledger, plan, &request.directory).await?;
     // Whoever may not read the whole schema is judged by the files alone, and that is stricter: a table that is not
     // known is big and busy.
     let live = live::read(request.url).await.ok();
@@ -119,4 +121,52 @@ fn speaks_against(finding: &Finding, in_contract: bool) -> Result<bool> {
         Group::Transaction | Group::Robustness | Group::Style => false,
     };
     Ok(hurts && finding.severity == Severity::Deny)
+}
+
+/// What change.toml says has to be finished before, in this database.
+async fn after_what_it_depends_on<S: Session>(
+    session: &mut S,
+    ledger: &Ledger,
+    plan: &Plan,
+    directory: &Path,
+) -> Result<()> {
+    if plan.settings.depends_on.is_empty() {
+        return Ok(());
+    }
+    let known = ledger.plans(session).await.map_err(unreadable)?;
+    for name in &plan.settings.depends_on {
+        match known.iter().find(|other| other.plan == *name) {
+            Some(other) if other.finished_at.is_some() => {}
+            Some(_) => {
+                return Err(Error::new(
+                    Kind::Waiting,
+                    format!("{} depends on {name}, which is not finished", plan.name),
+                )
+                .hint(format!("finish {name} first: `lockkeeper status` says what it waits for")));
+            }
+            None => refuse_unknown(plan, name, directory)?,
+        }
+    }
+    Ok(())
+}
+
+/// A change that has not begun here: one that stands beside this one is waited for, any other word is a mistake.
+fn refuse_unknown(plan: &Plan, name: &str, directory: &Path) -> Result<()> {
+    // `.` has no parent that a path could show.
+    let home = directory.canonicalize().ok().and_then(|path| path.parent().map(Path::to_path_buf)).unwrap_or_default();
+    let beside = std::fs::read_dir(home).into_iter().flatten().flatten();
+    let names: Vec<String> = beside
+        .filter(|entry| entry.path().join("expand.sql").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|other| *other != plan.name)
+        .collect();
+    if names.iter().any(|other| other == name) {
+        return Err(Error::new(Kind::Waiting, format!("{} depends on {name}, which has not begun here", plan.name))
+            .hint(format!("run {name} first")));
+    }
+    let error = Error::input(format!("{} depends on `{name}`, which no change beside it is called", plan.name));
+    Err(match closest(name, names.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`depends-on` in change.toml names the directories of other changes"),
+    })
 }

@@ -108,3 +108,27 @@ async fn not_null_that_reads_every_row_under_the_lock_is_refused_behind_the_proo
     );
     expect(&change.say(&["run"]), 1, &["backfill.sql:2: ", "every row is read under the lock (set-not-null)"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_begins_after_those_that_it_depends_on() {
+    let mut change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;
+    let first = change.path.clone();
+    change.named("0043_note");
+    let second = change.path.clone();
+    change.write("expand.sql", "ALTER TABLE orders ADD COLUMN note text;");
+    change.write("change.toml", "depends-on = [\"0042_orders_statu\"]\n");
+    expect(&change.say(&["run"]), 2, &["no change beside it is called", "did you mean `0042_orders_status`?"]);
+    change.write("change.toml", "depends-on = [\"0042_orders_status\"]\n");
+    expect(&change.say(&["run"]), 3, &["0043_note depends on 0042_orders_status, which has not begun here"]);
+    change.path.clone_from(&first);
+    expect(&change.say(&["run"]), 3, &["gate approval: pending"]);
+    change.path.clone_from(&second);
+    expect(&change.say(&["run"]), 3, &["0043_note depends on 0042_orders_status, which is not finished"]);
+    let added = "SELECT count(*) FROM pragma_table_info('orders') WHERE name = 'note'";
+    assert_eq!(change.session().await.query(added, &[]).await.unwrap(), [[Value::Int(0)]]);
+    change.path = first;
+    change.approve();
+    expect(&change.say(&["run"]), 0, &["finished"]);
+    change.path = second;
+    expect(&change.say(&["run"]), 0, &["finished"]);
+}

@@ -443,7 +443,7 @@ fn what_change_toml_cannot_mean_is_refused() {
         ),
         (
             "colour = 1".into(),
-            "c.toml:1: no setting `colour`: the settings here are dialect, strategy, sync, versions, backfill, proof, ddl, consumers",
+            "c.toml:1: no setting `colour`: the settings here are dialect, strategy, sync, depends-on, versions, backfill, proof, ddl, consumers",
         ),
         ("dialect = \"postgre\"".into(), "c.toml: no dialect `postgre`: did you mean `postgres`?"),
         ("strategy = \"rollin\"".into(), "c.toml: no strategy `rollin`: did you mean `rolling`?"),
