@@ -19,8 +19,7 @@ struct Killer {
     kills: u32,
 }
 
-impl Killer {
-    /// Runs until a run ends by itself, and with this exit code.
+impl Fault for Killer {
     async fn run(&mut self, change: &Change, book: &Book, arguments: &[&str], code: i32) {
         // The later a kill, the more it has to hit; some come before anything was done.
         let mut patience = 60.0;
@@ -51,8 +50,14 @@ impl Killer {
     }
 }
 
-/// A change from its first step to its last, killed again and again. Returns what the writers of each version did.
-async fn round(database: TestDatabase, dialect: Dialect, killer: &mut Killer) -> [[u32; OPERATIONS]; 2] {
+/// What happens to runs.
+pub(crate) trait Fault {
+    /// Runs, with this fault again and again, until a run ends as it should: with this exit code.
+    async fn run(&mut self, change: &Change, book: &Book, arguments: &[&str], code: i32);
+}
+
+/// A change from its first step to its last, disturbed again and again. Returns what the writers of each version did.
+pub(crate) async fn round(database: TestDatabase, dialect: Dialect, killer: &mut impl Fault) -> [[u32; OPERATIONS]; 2] {
     let book = Book::open(&database.url, ROWS).await;
     let change = change(database, dialect);
     let writers = |version| [0; 2].map(|_| book.writer(&change.database.url, version));
@@ -78,7 +83,7 @@ async fn end(writers: [Writer; 2]) -> [u32; OPERATIONS] {
 }
 
 /// `item.price` becomes `item.cents`.
-pub(crate) fn change(database: TestDatabase, dialect: Dialect) -> Change {
+fn change(database: TestDatabase, dialect: Dialect) -> Change {
     let mut change = Change::empty(database);
     change.named("0043_item_cents");
     let files = format!("{}/fixtures/writers/{dialect}", env!("CARGO_MANIFEST_DIR"));

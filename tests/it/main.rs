@@ -13,6 +13,7 @@ mod database;
 mod ddl;
 mod demo;
 mod effects;
+mod faults;
 mod formats;
 mod frozen;
 mod fuzz;

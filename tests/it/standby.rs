@@ -4,6 +4,7 @@
 //! A shell holds the server and reads from us; when we are gone, however that came about, it stops the server and
 //! removes its directory.
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,8 +22,9 @@ pub(crate) struct Cluster {
     keeper: Child,
 }
 
-/// Stops the server by this signal when its standard input ends. The server itself has none.
-pub(crate) const KEEP: &str = r#"trap "" INT; signal=$1; d=$2; shift 2; "$@" & server=$!; cat > "$d/input"; kill -$signal $server; wait $server; rm -rf "$d""#;
+/// Stops the server by this signal when its standard input ends, and starts it again for a line with a signal. The
+/// server itself has no input.
+pub(crate) const KEEP: &str = r#"trap "" INT; signal=$1; d=$2; shift 2; "$@" & server=$!; while read with; do kill -$with $server; wait $server; "$@" & server=$!; done; kill -$signal $server; wait $server; rm -rf "$d""#;
 
 impl Cluster {
     /// A primary that standbys may follow, with these settings besides; `None` where the machine cannot.
@@ -70,6 +72,32 @@ impl Cluster {
         format!("postgres://postgres@localhost/{database}?host={}", self.directory.display())
     }
 
+    /// Stops the server as a crash does, and starts it again.
+    pub(crate) async fn crash(&self) {
+        let before = self.state().first().cloned();
+        writeln!(self.keeper.stdin.as_ref().unwrap(), "QUIT").unwrap();
+        self.ready(before.as_deref()).await;
+    }
+
+    /// The lines of the file in which the server says what it is: its process first.
+    fn state(&self) -> Vec<String> {
+        let state = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap_or_default();
+        state.lines().map(|line| line.trim().to_string()).collect()
+    }
+
+    /// Waits until a server is there, of another process than `before`.
+    async fn ready(&self, before: Option<&str>) {
+        for _ in 0..2_000 {
+            let state = self.state();
+            // Its eighth line says so; a standby's when it can be read.
+            if state.get(7).is_some_and(|line| line == "ready") && state.first().map(String::as_str) != before {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{}", std::fs::read_to_string(self.directory.join("log")).unwrap_or_default());
+    }
+
     async fn serve(programs: PathBuf, directory: PathBuf, settings: &[&str]) -> Self {
         let mut keeper = as_postgres(Path::new("sh"));
         keeper.args(["-c", KEEP, "keep", "QUIT"]).arg(&directory).arg(programs.join("postgres"));
@@ -81,15 +109,8 @@ impl Cluster {
         let log = std::fs::File::create(directory.join("log")).unwrap();
         let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let cluster = Self { programs, directory, keeper };
-        // Its ninth line says so; a standby's when it can be read.
-        for _ in 0..2_000 {
-            let state = std::fs::read_to_string(cluster.directory.join("data/postmaster.pid")).unwrap_or_default();
-            if state.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
-                return cluster;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{}", std::fs::read_to_string(cluster.directory.join("log")).unwrap_or_default());
+        cluster.ready(None).await;
+        cluster
     }
 }
 

@@ -99,6 +99,8 @@ struct Slot {
     id: i64,
     other: i64,
     lines: BTreeMap<i64, Written>,
+    /// How many writes it has had, which each of them tells its row: so we know of a COMMIT without an answer.
+    writes: i64,
 }
 
 /// What was last written: each slot is locked while it is written, so that the order is known.
@@ -124,12 +126,12 @@ impl Book {
         let slots: Vec<Slot> = (0..SLOTS)
             .map(|slot| {
                 let (id, other) = (slot * apart + 1, (SLOTS - 1 - slot) * apart + 2);
-                Slot { id, other, lines: (1..=LINES).map(|line| (line, first(id, line))).collect() }
+                Slot { id, other, lines: (1..=LINES).map(|line| (line, first(id, line))).collect(), writes: 0 }
             })
             .collect();
         let engine = if session.dialect() == Dialect::Mysql { " ENGINE=InnoDB" } else { "" };
         for sql in [
-            format!("CREATE TABLE customer (id bigint PRIMARY KEY){engine}"),
+            format!("CREATE TABLE customer (id bigint PRIMARY KEY, writes bigint){engine}"),
             format!(
                 "CREATE TABLE item (customer bigint NOT NULL, line bigint NOT NULL, price varchar(40), note varchar(40),
                  PRIMARY KEY (customer, line),
@@ -204,10 +206,21 @@ impl Book {
                 let operation = fastrand::usize(..OPERATIONS);
                 let mut slot = fastrand::choice(book.slots.iter()).unwrap().lock().await;
                 let mut after = slot.clone();
-                let statements = operate(operation, &mut after, version, session.dialect());
-                if transact(&mut session, &statements).await {
-                    *slot = after;
-                    counted[operation].fetch_add(1, Ordering::SeqCst);
+                let mut statements = operate(operation, &mut after, version, session.dialect());
+                if !statements.is_empty() {
+                    after.writes += 1;
+                    statements.push(format!("UPDATE customer SET writes = {} WHERE id = {}", after.writes, after.id));
+                    let happened = match transact(&mut session, &statements).await {
+                        Some(happened) => happened,
+                        None => {
+                            session = connect(&url).await;
+                            has_happened(&mut session, &after).await
+                        }
+                    };
+                    if happened {
+                        *slot = after;
+                        counted[operation].fetch_add(1, Ordering::SeqCst);
+                    }
                 }
                 drop(slot);
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -233,32 +246,52 @@ impl Writer {
     }
 }
 
+/// Tries until the server is there.
 async fn connect(url: &str) -> Connection {
-    let mut session = database::connect(url, "a version").await.unwrap();
-    if session.dialect() == Dialect::Sqlite {
-        session.execute("PRAGMA foreign_keys = ON", &[]).await.unwrap();
+    loop {
+        let Ok(mut session) = database::connect(url, "a version").await else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        if session.dialect() == Dialect::Sqlite {
+            session.execute("PRAGMA foreign_keys = ON", &[]).await.unwrap();
+        }
+        return session;
     }
-    session
 }
 
-/// All or nothing; whether it happened. One that met a lock did not.
-async fn transact(session: &mut Connection, statements: &[String]) -> bool {
-    if statements.is_empty() {
-        return false;
-    }
-    let begin = if session.dialect() == Dialect::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-    if session.execute(begin, &[]).await.is_err() {
-        return false;
-    }
-    for sql in statements.iter().map(String::as_str).chain(["COMMIT"]) {
-        if let Err(error) = session.execute(sql, &[]).await {
-            let lock = matches!(error.kind, DatabaseErrorKind::LockTimeout | DatabaseErrorKind::Deadlock);
-            assert!(lock, "{sql}: {error}");
-            session.execute("ROLLBACK", &[]).await.unwrap();
-            return false;
+/// Whether the write that made a customer so is committed.
+async fn has_happened(session: &mut Connection, slot: &Slot) -> bool {
+    loop {
+        let sql = format!("SELECT 1 FROM customer WHERE id = {} AND writes = {}", slot.id, slot.writes);
+        match session.query(&sql, &[]).await {
+            Ok(rows) => return !rows.is_empty(),
+            Err(_) => match session.another().await {
+                Ok(another) => *session = another,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            },
         }
     }
-    true
+}
+
+/// All or nothing; whether it happened, `None` where nobody said. One that met a lock did not.
+async fn transact(session: &mut Connection, statements: &[String]) -> Option<bool> {
+    let begin = if session.dialect() == Dialect::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+    for sql in [begin].into_iter().chain(statements.iter().map(String::as_str)).chain(["COMMIT"]) {
+        let Err(error) = session.execute(sql, &[]).await else { continue };
+        match error.kind {
+            DatabaseErrorKind::ConnectionLost => return None,
+            DatabaseErrorKind::LockTimeout | DatabaseErrorKind::Deadlock => {}
+            // The program that COPY reads ends with its server process.
+            _ if error.code.as_deref() == Some("38000") => {}
+            _ => panic!("{sql}: {error}"),
+        }
+        if sql != begin && session.execute("ROLLBACK", &[]).await.is_err() {
+            return None;
+        }
+        return Some(false);
+    }
+    Some(true)
 }
 
 /// The kinds of writes below.
