@@ -6,6 +6,7 @@
 
 mod backfill;
 pub mod directory;
+mod manner;
 mod probe;
 pub mod recipes;
 pub mod revert;
@@ -14,5 +15,6 @@ pub mod step;
 pub mod strategy;
 
 pub use backfill::{Backfill, Rows};
+pub use manner::{Manner, SMALL_TABLE, Way, manner};
 pub use settings::{Consumer, Ddl, Kubernetes, Limit, Settings, Strategy, Throttle};
 pub use step::{Action, Expectation, Phase, Plan, PlanFile, Probe, Step, Trigger, Verify};

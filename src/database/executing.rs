@@ -3,7 +3,7 @@
 use super::{DatabaseError, Session, Value};
 use crate::sql::Dialect;
 
-/// Whether another session of this user executes `sql` at this moment. SQLite executes in the runner's own process,
+/// Whether another session of this user executes `sql` at this moment, with whatever clause was appended to it. SQLite executes in the runner's own process,
 /// and is at work on nothing when that is gone.
 ///
 /// # Errors
@@ -16,10 +16,14 @@ pub async fn is_executing<S: Session>(session: &mut S, sql: &str) -> Result<bool
              WHERE state = 'active' AND pid <> pg_backend_pid() AND query <> '' AND left($1, length(query)) = query"
         }
         Dialect::Mysql => {
-            "SELECT count(*) FROM information_schema.processlist WHERE id <> connection_id() AND info = ?"
+            "SELECT count(*) FROM information_schema.processlist
+             WHERE id <> connection_id() AND left(info, char_length(?)) = ?"
         }
         Dialect::Sqlite => return Ok(false),
     };
-    let rows = session.query(question, &[Value::Text(sql.to_string())]).await?;
+    let text = Value::Text(sql.to_string());
+    let twice = [text.clone(), text];
+    let parameters = if session.dialect() == Dialect::Mysql { &twice[..] } else { &twice[..1] };
+    let rows = session.query(question, parameters).await?;
     Ok(!matches!(rows.first().map(Vec::as_slice), Some([Value::Int(0)])))
 }

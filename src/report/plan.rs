@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use crate::gate::{Gate, gates_of, gates_of_revert};
-use crate::plan::{Action, Backfill, Expectation, Phase, Plan, Probe, Step, Verify, strategy};
+use crate::plan::{
+    Action, Backfill, Expectation, Manner, Phase, Plan, Probe, SMALL_TABLE, Step, Verify, manner, strategy,
+};
+use crate::sql::Dialect;
 
 /// The plan, phase by phase, as text.
 pub fn text(plan: &Plan) -> String {
@@ -19,10 +22,11 @@ pub fn text(plan: &Plan) -> String {
         if steps.is_empty() {
             continue;
         }
-        text += &section(phase.name(), gates_of(plan, phase), steps);
+        text += &section(phase.name(), gates_of(plan, phase), steps, plan.dialect);
     }
     if !plan.revert.is_empty() {
-        text += &section("revert, before contract has begun", gates_of_revert(plan), plan.revert.iter().collect());
+        let steps = plan.revert.iter().collect();
+        text += &section("revert, before contract has begun", gates_of_revert(plan), steps, plan.dialect);
     }
     text += &rungs(plan);
     text += &format!("\n{}\n", summary(plan));
@@ -44,10 +48,10 @@ fn rungs(plan: &Plan) -> String {
     text
 }
 
-fn section(title: &str, gates: Vec<Gate>, steps: Vec<&Step>) -> String {
+fn section(title: &str, gates: Vec<Gate>, steps: Vec<&Step>, dialect: Dialect) -> String {
     let gates: Vec<String> = gates.into_iter().map(|gate| gate.name).collect();
     let gates = if gates.is_empty() { "no gate".to_string() } else { format!("gates: {}", gates.join(", ")) };
-    let steps: String = steps.into_iter().map(step_text).collect();
+    let steps: String = steps.into_iter().map(|step| step_text(step, dialect)).collect();
     format!("\n{title}, {gates}\n{steps}")
 }
 
@@ -62,11 +66,16 @@ pub fn ladder(ladder: &[String]) -> String {
     format!("\nversions:\n{lines}")
 }
 
-fn step_text(step: &Step) -> String {
+fn step_text(step: &Step, dialect: Dialect) -> String {
     let mut text = format!("\n  {}  {} ({}:{})\n", step.id, does(step), step.file, step.line);
-    for line in step.sql.lines() {
+    let manner = manner_of(step, dialect);
+    let first = manner.as_ref().and_then(|manner| manner.ways.first());
+    for line in first.map_or(&step.sql, |way| &way.sql).lines() {
         text += format!("      {line}").trim_end();
         text.push('\n');
+    }
+    if let Some(manner) = &manner {
+        text += &format!("    {}\n", otherwise(manner));
     }
     match (&step.recheck, &step.action) {
         (None, _) => {}
@@ -85,6 +94,25 @@ fn step_text(step: &Step) -> String {
     }
     text += &format!("    probe: {}\n    digest: {}\n", probe_text(step), &step.digest[..16.min(step.digest.len())]);
     text
+}
+
+/// Only a statement outside a transaction is one that alters a table of MySQL.
+fn manner_of(step: &Step, dialect: Dialect) -> Option<Manner> {
+    if step.action == (Action::Statement { transactional: false }) { manner(&step.sql, dialect) } else { None }
+}
+
+/// What becomes of a statement that the server refuses to carry out as it is asked to.
+fn otherwise(manner: &Manner) -> String {
+    let copied = format!("if `{}` has at most {SMALL_TABLE} rows, else not at all", manner.table);
+    let clauses: Vec<_> = manner.ways.iter().map(|way| way.clause).collect();
+    match clauses.as_slice() {
+        [] => format!("it may copy the table while writers wait: {copied}"),
+        [one] => format!("where the server refuses {one}: without it {copied}"),
+        [first, next @ ..] => {
+            let next = next.join(", then ");
+            format!("where the server refuses {first}: {next}; where it refuses that: without it {copied}")
+        }
+    }
 }
 
 fn does(step: &Step) -> &'static str {
@@ -179,6 +207,8 @@ struct StepJson<'a> {
     action: &'a str,
     transactional: bool,
     sql: &'a str,
+    /// On MySQL and MariaDB, what is sent in its place, from the cheapest on; empty where that is `sql` itself.
+    sent: Vec<String>,
     file: &'a str,
     line: usize,
     probe: &'a str,
@@ -200,20 +230,20 @@ pub fn json(plan: &Plan) -> String {
             .map(|phase| PhaseJson {
                 phase: phase.name(),
                 gates: gates_of(plan, *phase).into_iter().map(|gate| gate.name).collect(),
-                steps: plan.steps_of(*phase).map(step_json).collect(),
+                steps: plan.steps_of(*phase).map(|step| step_json(step, plan.dialect)).collect(),
             })
             .filter(|phase| !phase.steps.is_empty())
             .collect(),
         revert: PhaseJson {
             phase: "revert",
             gates: gates_of_revert(plan).into_iter().map(|gate| gate.name).collect(),
-            steps: plan.revert.iter().map(step_json).collect(),
+            steps: plan.revert.iter().map(|step| step_json(step, plan.dialect)).collect(),
         },
     };
     serde_json::to_string_pretty(&document).expect("plain data with text keys always becomes JSON") + "\n"
 }
 
-fn step_json(step: &Step) -> StepJson<'_> {
+fn step_json(step: &Step, dialect: Dialect) -> StepJson<'_> {
     let (probe, expect) = match &step.probe {
         Probe::Ledger => ("ledger", Vec::new()),
         Probe::Schema(expectations) => ("schema", expectations.iter().map(expectation).collect()),
@@ -230,6 +260,7 @@ fn step_json(step: &Step) -> StepJson<'_> {
         },
         transactional: matches!(&step.action, Action::Statement { transactional: true } | Action::Backfill(_)),
         sql: &step.sql,
+        sent: manner_of(step, dialect).into_iter().flat_map(|manner| manner.ways).map(|way| way.sql).collect(),
         file: &step.file,
         line: step.line,
         probe,

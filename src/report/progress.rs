@@ -165,6 +165,7 @@ pub fn lines(event: &Event) -> Vec<String> {
             vec![format!("  {step}  {}: it had taken effect before its answer was lost", "done".green())]
         }
         Event::Repaired { step, what } => vec![format!("  {step}  removed what was left half done: {what}")],
+        Event::OtherWay { step, because } => vec![format!("  {step}  {because}")],
         Event::Batch { step, rows_done, rows_total, rows, milliseconds } => {
             let done = rows_of(*rows_done, *rows_total);
             vec![format!("  {step}  {done} (last batch: {rows} rows in {milliseconds} ms)")]

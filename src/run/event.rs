@@ -33,6 +33,11 @@ pub enum Event {
         step: String,
         what: String,
     },
+    /// The server refuses to carry a statement out in a cheap way: `because`, and what is tried instead.
+    OtherWay {
+        step: String,
+        because: String,
+    },
     /// A batch was committed. `rows_total` is an estimate until the step is done.
     Batch {
         step: String,

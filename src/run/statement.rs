@@ -5,6 +5,7 @@
 //! somebody is in the way who will not go in that time; what may take long keeps no reader or writer waiting.
 
 mod ahead;
+mod manner;
 mod online;
 mod probed;
 mod reindex;

@@ -1,6 +1,7 @@
 //! Statements that change the schema, on real servers: nobody queues behind them, who is in the way is named, and what
 //! a cut-off one left behind is mended.
 
+mod manner;
 mod online;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::online::{self, Locks, Mended};
-use super::{Tries, is_lock, mark_alone, reindex, trouble, wait_for_way, watch, who};
+use super::{Tries, is_lock, manner, mark_alone, reindex, wait_for_way, who};
 use crate::database::{self, DatabaseError, Held, Session};
 use crate::error::{Error, Kind};
 use crate::plan::{Expectation, Probe, Step};
@@ -101,13 +101,9 @@ async fn execute<S: Session>(
         let locks = if detaches { Locks::InTime } else { Locks::Unhurried };
         return online::execute(session, context, step, &step.sql, locks, on_event).await;
     }
-    let (result, watched) = watch::execute(session, context, step, &step.sql, false, on_event).await;
-    match result {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let trouble = trouble(step, context, error, watched, None);
-            Err(who(session, step, trouble).await)
-        }
+    match manner::execute(session, context, step, on_event).await {
+        Ok(()) => Ok(()),
+        Err(trouble) => Err(who(session, step, trouble).await),
     }
 }
 
