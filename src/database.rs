@@ -31,7 +31,7 @@ pub use address::{dialect, redact};
 pub use blocker::{Blocker, blocking, in_the_way, traffic_behind};
 pub use cancel::{cancel, id};
 pub use executing::is_executing;
-pub use identity::{Identity, Present, identity, why_read_only};
+pub use identity::{Identity, Present, identity, search_path, why_read_only};
 pub use keys::{Key, KeyColumn, Obstacle, keys_of, obstacle};
 pub use triggers::{trigger_version, write_position};
 

@@ -335,6 +335,7 @@ async fn open<S: Session>(
     if !begun {
         check_keys(session, plan).await?;
     }
+    context.ledger.settle_in_schemas(session, context.lease, &plan.name, begun).await?;
     // Of a finished one nothing is left to be done here, wherever it was done.
     if !(begun && records.iter().all(|record| record.state == State::Done)) {
         context.ledger.settle(session, context.lease, &plan.name, begun).await?;

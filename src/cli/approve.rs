@@ -46,6 +46,7 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
             .hint(format!("its gates are {}", names.join(", "))));
     };
     let ledger = Ledger::open(&mut session).await?;
+    ledger.refuse_other_schemas(&mut session, &plan.name).await?;
     let (mut stands_in_for, mut because) = (Vec::new(), String::new());
     if gate.condition != Condition::Approval {
         let unreadable = |error| Error::new(Kind::Connection, "the gate cannot be looked at").because(error);

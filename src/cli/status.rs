@@ -122,6 +122,7 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
         now: String::new(),
     };
     if let Some(ledger) = &ledger {
+        ledger.refuse_other_schemas(session, &plan.name).await?;
         status.record = ledger.plan(session, &plan.name).await.map_err(refused)?;
         status.steps = ledger.steps(session, &plan.name).await.map_err(refused)?;
         status.forced = ledger.forced(session, &plan.name).await.map_err(refused)?;

@@ -60,6 +60,20 @@ pub async fn identity<S: Session>(session: &mut S) -> Result<Option<Present>, Da
     }
 }
 
+/// The schemas in which the session finds a name without one, as `search_path` is written: those that exist, in
+/// order; a table is made in the first. `None` where a database has no schemas of its own.
+///
+/// # Errors
+/// What the database said.
+pub async fn search_path<S: Session>(session: &mut S) -> Result<Option<String>, DatabaseError> {
+    if session.dialect() != Dialect::Postgres {
+        return Ok(None);
+    }
+    let sql = "SELECT string_agg(quote_ident(schema), ', ' ORDER BY place)
+        FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (schema, place)";
+    Ok(Some(text(session.query(sql, &[]).await?.first(), 0)))
+}
+
 async fn postgres<S: Session>(session: &mut S) -> Result<Present, DatabaseError> {
     let sql = "SELECT oid::text, datname::text FROM pg_catalog.pg_database WHERE datname = current_database()";
     let database = session.query(sql, &[]).await?;

@@ -13,6 +13,7 @@ pub(in crate::run) mod range;
 mod record;
 mod revert;
 mod schema;
+mod search_path;
 mod words;
 
 use crate::database::{DatabaseError, Session, Value};

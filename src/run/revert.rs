@@ -64,6 +64,7 @@ enum Stands {
 }
 
 async fn stands<S: Session>(session: &mut S, ledger: &Ledger, plan: &Plan) -> Result<Stands> {
+    ledger.refuse_other_schemas(session, &plan.name).await?;
     let last = ledger.last_revert(session, &plan.name).await.map_err(unreadable)?;
     let record = ledger.plan(session, &plan.name).await.map_err(unreadable)?;
     let steps = ledger.steps(session, &plan.name).await.map_err(unreadable)?;

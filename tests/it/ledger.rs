@@ -335,6 +335,41 @@ async fn a_copied_ledger_is_refused_on_postgres() {
     refused_in_the_copy(&mut change, &original, copy).await;
 }
 
+/// What was done to one tenant's tables was not done to another's.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_search_path_is_refused_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    let mut change = Change::rename(database, Dialect::Postgres, 10).await;
+    let of_tenant = |url: &str| {
+        let sign = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{sign}options=-csearch_path%3Dtenant")
+    };
+    let (ours, theirs) = (change.database.url.clone(), of_tenant(&change.database.url));
+    let mut session = change.session().await;
+    execute(&mut session, "CREATE SCHEMA tenant; CREATE TABLE tenant.orders (LIKE public.orders INCLUDING ALL)").await;
+    let began =
+        "began where names without a schema are looked up in `public`, and this session looks them up in `tenant`";
+    for (code, sentence) in [(3, "gate approval: pending"), (0, "finished")] {
+        change.database.url.clone_from(&ours);
+        if code == 0 {
+            change.approve();
+        }
+        expect(&change.say(&["run"]), code, &[sentence]);
+        change.database.url.clone_from(&theirs);
+        expect(&change.say(&["run"]), 2, &[began, "connect with search_path = public"]);
+        expect(&change.say(&["status"]), 2, &[began]);
+        expect(&change.say(&["revert", "--yes"]), 2, &[began]);
+        expect(&change.say(&["approve", "--gate", "approval", "--reason", "a test"]), 2, &[began]);
+    }
+    let sql =
+        "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'tenant' AND column_name = 'old_status'";
+    assert_eq!(query(&mut session, sql).await, [[Value::Int(1)]], "nothing was done there");
+    // Where the ledger is of a version that knew no schemas, its plans go on.
+    assert_eq!(execute(&mut session, "DELETE FROM lockkeeper.plan_search_path").await, 1);
+    change.database.url.clone_from(&ours);
+    expect(&change.say(&["run"]), 0, &["finished"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copied_ledger_is_refused_on_mariadb() {
     let (Some(database), Some(copy)) = (servers::mariadb().await, servers::mariadb().await) else { return };

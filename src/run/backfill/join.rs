@@ -62,6 +62,7 @@ pub async fn help<S: Session>(
         if !ledger.has_ranges() || ledger.runner(session).await.map_err(in_words)?.is_none() {
             return Ok(nothing(no_run));
         }
+        ledger.refuse_other_schemas(session, name).await?;
         let known = ledger.files(session, name).await.map_err(in_words)?;
         let changed = changed_files(helper.plan, &known);
         if !changed.is_empty() {

@@ -24,6 +24,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("V4__revert", include_str!("V4__revert.sql")),
     ("V5__proof", include_str!("V5__proof.sql")),
     ("V6__ranges", include_str!("V6__ranges.sql")),
+    ("V7__search_path", include_str!("V7__search_path.sql")),
 ];
 
 /// The version of this program.
