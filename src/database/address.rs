@@ -11,7 +11,7 @@ pub fn redact(url: &str) -> String {
     let shown = match (url.split_once("://"), Dialect::of_url(url)) {
         (_, Some(Dialect::Sqlite)) => url.to_string(),
         // A URL without its scheme, or a list of parameters: where the password stands in it, nobody can tell.
-        (None, _) if url.contains([':', '@', '=']) => return "***".to_string(),
+        (None, _) if url.contains([':', '@', '=']) && !url.starts_with("env:") => return "***".to_string(),
         (None, _) => url.to_string(),
         (Some((scheme, rest)), _) => format!("{scheme}://{}", redact_authority(rest)),
     };

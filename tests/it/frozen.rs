@@ -102,6 +102,7 @@ async fn frozen_in_a_batch_on_mariadb() {
 async fn an_index_that_is_still_being_built_is_waited_for() {
     let Some(database) = servers::postgres().await else { return };
     let change = Change::rename(database, Dialect::Postgres, 100).await;
+    change.write("change.toml", "");
     change.write("expand.sql", "CREATE INDEX CONCURRENTLY slow ON orders (customer);");
     // A build waits for every snapshot that is older than it.
     let mut reader = database::connect(&change.database.url, "reader").await.unwrap();

@@ -42,7 +42,7 @@ impl Session for Recorder {
 
 /// Whether a statement of a transaction, or one alone, only reads.
 fn reads(sql: &str) -> bool {
-    ["SELECT", "WITH", "EXPLAIN", "SHOW", "SET", "BEGIN", "ROLLBACK"]
+    ["SELECT", "WITH", "EXPLAIN", "SHOW", "SET", "RESET", "BEGIN", "ROLLBACK"]
         .iter()
         .any(|word| sql.trim_start().starts_with(word))
 }
@@ -276,6 +276,7 @@ async fn no_unfenced_statement_after_a_standstill(
     count: usize,
 ) {
     let change = Change::rename(database, dialect, 10).await;
+    change.write("change.toml", "");
     change.write("expand.sql", expand);
     let plan = directory::read(&change.path, Some(dialect)).unwrap();
     let alone = plan.steps.iter().filter(|step| matches!(step.action, Action::Statement { transactional: false }));
@@ -330,6 +331,7 @@ async fn a_heartbeat_that_gets_no_connection_is_told() {
     }
     let mut change = Change::empty(database);
     change.named("0001");
+    change.write("change.toml", "");
     change.write("expand.sql", "CREATE TABLE u (id int);");
     change.write("contract.sql", "DROP TABLE u;");
     let url = change.database.url.replace("postgres://postgres@", &format!("postgres://{role}@"));
@@ -375,6 +377,7 @@ fn waiting_runner(change: &Change) -> Child {
 async fn three_runners_wait_while_an_index_is_built() {
     let Some(database) = servers::postgres().await else { return };
     let change = Change::rename(database, Dialect::Postgres, 100).await;
+    change.write("change.toml", "");
     change.write("expand.sql", "CREATE INDEX CONCURRENTLY by_customer ON orders (customer);");
     let mut reader = database::connect(&change.database.url, "reader").await.unwrap();
     reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ", &[]).await.unwrap();

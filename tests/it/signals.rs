@@ -147,6 +147,7 @@ async fn in_front_of_a_lock() {
 async fn in_a_concurrent_index_build() {
     let Some(database) = servers::postgres().await else { return };
     let change = Change::rename(database, Dialect::Postgres, 10).await;
+    change.write("change.toml", "");
     change.write("expand.sql", "CREATE INDEX CONCURRENTLY orders_customer ON orders (customer);");
     for file in ["backfill.sql", "contract.sql", "revert.sql"] {
         let _ = fs::remove_file(change.path.join(file));
