@@ -252,7 +252,7 @@ pub fn read(paths: &[PathBuf], choice: impl Into<Choice>) -> Result<History> {
         history.notes.push(format!("{} not linted: {reason}", files(paths)));
     }
     let is_empty = |text: &str| text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').is_empty();
-    let empty = history.migrations.iter().filter(|migration| is_empty(&migration.text));
+    let empty = history.migrations.iter().filter(|migration| !migration.printed && is_empty(&migration.text));
     let empty: Vec<_> = empty.map(|migration| migration.path.clone().into()).collect();
     if !empty.is_empty() {
         history.notes.push(format!("nothing stands in {}", files(&empty)));
