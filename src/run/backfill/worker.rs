@@ -13,7 +13,7 @@ use crate::sql::Dialect;
 
 /// How many batches a range is claimed for: what one worker still has to do when the others have nothing left, and
 /// how seldom a worker writes to what the others write to.
-const BATCHES: u64 = 20;
+const BATCHES: u64 = 3;
 
 /// How often a worker that has nothing to claim looks whether a range was left behind.
 const LOOK: Duration = Duration::from_millis(200);
