@@ -3,6 +3,10 @@ DECLARE
   old_changed boolean;
   new_changed boolean;
 BEGIN
+  -- A pair that agrees is left alone, first of all: every row of the backfill is one.
+  IF upper(NEW.old) = NEW.new THEN
+    RETURN NEW;
+  END IF;
   IF TG_OP = 'INSERT' THEN
     IF NEW.new IS NULL THEN
       NEW.new := upper(NEW.old);
