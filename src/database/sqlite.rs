@@ -29,7 +29,8 @@ impl Connection {
                 "check the path, which is relative to the working directory; lockkeeper does not create databases",
             ));
         }
-        // What the sqlite3 shell does by default: a migration that was tried there behaves the same here.
+        // What the sqlite3 shell does by default: a migration that was tried there behaves the same here. Backfills turn
+        // them on.
         let options = options.foreign_keys(false).busy_timeout(LOCK_TIMEOUT).disable_statement_logging();
         let refused = |why: String| {
             Error::new(Kind::Connection, format!("cannot open the database file `{}`", file.display())).because(why)

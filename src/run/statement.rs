@@ -7,6 +7,7 @@
 mod ahead;
 mod manner;
 mod online;
+mod orphans;
 mod probed;
 mod reindex;
 mod watch;
@@ -86,6 +87,7 @@ pub(super) async fn transactional<S: Session>(
     begin(session).await?;
     let written = async {
         proof::recheck(session, context, step, on_event).await?;
+        let orphans = orphans::before(session, step).await?;
         let online = online::is_online(step, context.plan.dialect);
         if online {
             session.execute(&online::own_time(context, "SET LOCAL"), &[]).await?;
@@ -96,6 +98,7 @@ pub(super) async fn transactional<S: Session>(
             result.map_err(|error| trouble(step, context, error, watched, online.then_some(started)))?;
         }
         online::no_half_index(session, step).await?;
+        orphans::none_new(session, step, orphans).await?;
         gates::hold(session, context, step.phase, seen).await?;
         mark(session, context, step, State::Done).await
     }

@@ -186,3 +186,38 @@ async fn a_rebuild_keeps_the_children_on_sqlite() {
     let rows = change.session().await.query(orphans, &[]).await.unwrap();
     assert_eq!(rows, [[Value::Int(1000), Value::Int(0)]]);
 }
+
+/// What no foreign key refuses there is found before the commit; what was wrong before is not the step's doing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_that_leaves_rows_behind_is_rolled_back_on_sqlite() {
+    let change = change(servers::sqlite(), "CREATE TABLE other (id int);", "").await;
+    let rebuild = |rows| {
+        format!(
+            "BEGIN;\nCREATE TABLE t_new (id int PRIMARY KEY, a text);\nINSERT INTO t_new SELECT id, a FROM t{rows};\n\
+             DROP TABLE t;\nALTER TABLE t_new RENAME TO t;\nCOMMIT;\n"
+        )
+    };
+    change.write("contract.sql", &rebuild(" WHERE id <> 7"));
+    let mut session = change.session().await;
+    let child = "CREATE TABLE child (t int REFERENCES t (id))";
+    execute(&mut session, &[child, "INSERT INTO child SELECT id FROM t", "INSERT INTO child VALUES (-1)"]).await;
+    change.approve();
+    let said = ["would refer to a row of `t` that is not there", "nothing was changed"];
+    expect(&change.say(&["run"]), 4, &said);
+    let rows = change.session().await.query("SELECT count(*) FROM t", &[]).await.unwrap();
+    assert_eq!(rows, [[Value::Int(1000)]]);
+}
+
+/// A DELETE takes the children with it, as the schema says, and as it does for the application.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_heeds_foreign_keys_on_sqlite() {
+    let change = change(servers::sqlite(), "CREATE TABLE other (id int);", "").await;
+    let mut session = change.session().await;
+    let child = "CREATE TABLE child (t int REFERENCES t (id) ON DELETE CASCADE)";
+    execute(&mut session, &[child, "INSERT INTO child SELECT id FROM t"]).await;
+    change.write("backfill.sql", "DELETE FROM t WHERE id < 500;\n");
+    expect(&change.say(&["run"]), 0, &["finished"]);
+    let orphans = "SELECT count(*), (SELECT count(*) FROM pragma_foreign_key_check) FROM child";
+    let rows = change.session().await.query(orphans, &[]).await.unwrap();
+    assert_eq!(rows, [[Value::Int(501), Value::Int(0)]]);
+}

@@ -33,15 +33,19 @@ pub(super) async fn work<S: Session>(session: &mut S, job: &Job<'_>) -> Result<E
     Ok(ended)
 }
 
-/// Makes PostgreSQL go by the key, and MySQL refuse a value that does not fit: a server that only warns would cut it
-/// short, and take the rest for the same in the proof.
+/// Makes PostgreSQL go by the key, SQLite heed foreign keys, as it does for an application that asks it to, and MySQL
+/// refuse a value that does not fit: a server that only warns would cut it short, and take the rest for the same in
+/// the proof.
 pub(in crate::run) async fn strictly<S: Session>(session: &mut S, strict: bool) -> Result<(), DatabaseError> {
     range::go_by_key(session, strict).await?;
-    if session.dialect() == Dialect::Mysql {
-        let mode = if strict { "concat(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')" } else { "@@GLOBAL.sql_mode" };
-        session.execute(&format!("SET SESSION sql_mode = {mode}"), &[]).await?;
-    }
-    Ok(())
+    let sql = match (session.dialect(), strict) {
+        (Dialect::Postgres, _) => return Ok(()),
+        (Dialect::Mysql, true) => "SET SESSION sql_mode = concat(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')",
+        (Dialect::Mysql, false) => "SET SESSION sql_mode = @@GLOBAL.sql_mode",
+        (Dialect::Sqlite, true) => "PRAGMA foreign_keys = ON",
+        (Dialect::Sqlite, false) => "PRAGMA foreign_keys = OFF",
+    };
+    session.execute(sql, &[]).await.map(drop)
 }
 
 async fn walk<S: Session>(session: &mut S, job: &Job<'_>) -> Result<Ended, Trouble> {
