@@ -5,6 +5,7 @@
 //! or its probe tells a lost answer apart; nothing is written by a runner that has lost its lease; nothing
 //! is destroyed before the gates were looked at again.
 
+mod advice;
 mod backfill;
 pub mod before;
 pub mod event;
@@ -360,6 +361,14 @@ async fn open<S: Session>(
     }
     let done = records.iter().filter(|record| record.state == State::Done).count();
     on_event(Event::Opened { plan: plan.name.clone(), steps: plan.steps.len(), done });
+    // Before the plan is registered there are no records, and every step is still to come.
+    let is_done = |at: usize| records.get(at).is_some_and(|record| record.state == State::Done);
+    let mut steps = plan.steps.iter().enumerate();
+    if steps.any(|(at, step)| matches!(step.action, Action::Backfill(_)) && !is_done(at)) {
+        for advice in advice::on_backfills(session).await.map_err(in_words)? {
+            on_event(Event::Advice { advice });
+        }
+    }
     Ok(())
 }
 

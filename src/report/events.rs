@@ -81,6 +81,7 @@ fn parts(event: &Event) -> (&'static str, Value) {
             ("load", json!({ "signals": signals }))
         }
         Event::NotWatched { because } => ("not_watched", json!({ "because": because })),
+        Event::Advice { advice } => ("advice", json!({ "advice": advice })),
         Event::WentOn { milliseconds } => ("went_on", json!({ "milliseconds": whole(*milliseconds) })),
         Event::Forced { by, reason, against } => ("forced", json!({ "by": by, "reason": reason, "against": against })),
         Event::SettingsChanged { files } => ("settings_changed", json!({ "files": files })),

@@ -204,6 +204,7 @@ pub fn lines(event: &Event) -> Vec<String> {
         Event::Slowed { because } => vec![format!("  slower: {because}")],
         Event::Load { .. } => Vec::new(),
         Event::NotWatched { because } => vec![format!("  not watched: {because}")],
+        Event::Advice { advice } => vec![format!("  advice: {advice}")],
         Event::WentOn { milliseconds } => vec![format!("  going on after {} s", milliseconds.div_ceil(1000))],
         Event::SettingsChanged { files } => {
             vec![format!("{} changed since the last run: earlier approvals no longer count", files.join(", "))]

@@ -116,6 +116,10 @@ pub enum Event {
     NotWatched {
         because: String,
     },
+    /// What would make the run easier on the application, and is a person's to do.
+    Advice {
+        advice: String,
+    },
     /// Nothing holds any more.
     WentOn {
         milliseconds: u128,

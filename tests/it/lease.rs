@@ -42,7 +42,7 @@ impl Session for Recorder {
 
 /// Whether a statement of a transaction, or one alone, only reads.
 fn reads(sql: &str) -> bool {
-    ["SELECT", "WITH", "EXPLAIN", "SHOW", "SET", "RESET", "BEGIN", "ROLLBACK"]
+    ["SELECT", "WITH", "EXPLAIN", "SHOW", "PRAGMA", "SET", "RESET", "BEGIN", "ROLLBACK"]
         .iter()
         .any(|word| sql.trim_start().starts_with(word))
 }

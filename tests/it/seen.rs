@@ -87,6 +87,7 @@ fn samples() -> Vec<Event> {
         Event::Slowed { because: "it nearly lags".into() },
         Event::Load { readings: vec![Reading::unreadable("lag", "no right")] },
         Event::NotWatched { because: "a replica".into() },
+        Event::Advice { advice: "a journal that lets readers go on".into() },
         Event::WentOn { milliseconds: 1_000 },
         Event::SettingsChanged { files: vec!["change.toml".into()] },
         Event::Finished { plan: "orders".into() },

@@ -45,7 +45,8 @@ pub(super) async fn none_new<S: Session>(session: &mut S, step: &Step, before: O
 }
 
 async fn look<S: Session>(session: &mut S) -> Result<BTreeSet<(String, String, String)>, DatabaseError> {
-    let sql = "SELECT \"table\", coalesce(CAST(rowid AS text), '(without rowid)'), parent FROM pragma_foreign_key_check";
+    let sql =
+        "SELECT \"table\", coalesce(CAST(rowid AS text), '(without rowid)'), parent FROM pragma_foreign_key_check";
     let rows = session.query(sql, &[]).await?;
     Ok(rows
         .into_iter()
