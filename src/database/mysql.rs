@@ -196,8 +196,9 @@ pub(super) async fn holds<S: Session>(session: &mut S, expectation: &Expectation
 const TABLE: &str = "information_schema.tables
     WHERE table_schema = coalesce(?, database()) AND table_name = ? AND table_type LIKE '%TABLE%'";
 const VIEW: &str = "information_schema.views WHERE table_schema = coalesce(?, database()) AND table_name = ?";
-const FUNCTION: &str = "information_schema.routines
-    WHERE routine_schema = coalesce(?, database()) AND routine_name = ? AND routine_type = 'FUNCTION'";
+/// Procedures as well.
+const FUNCTION: &str =
+    "information_schema.routines WHERE routine_schema = coalesce(?, database()) AND routine_name = ?";
 const INDEX: &str = "information_schema.statistics
     WHERE table_schema = coalesce(?, database()) AND index_name = ? AND table_name = coalesce(?, table_name)";
 const TRIGGER: &str = "information_schema.triggers

@@ -4,7 +4,7 @@
 //! false before the statement and true after it, or else the statement has to bear being repeated.
 
 use super::{Expectation, Probe};
-use crate::sql::{Change, Clause, ColumnAction, Dialect, Name};
+use crate::sql::{Change, Clause, ColumnAction, Constraint, ConstraintKind, Dialect, Name, Object};
 
 /// Whether the statement shares a transaction with its ledger row, and its probe.
 pub(super) fn probe(dialect: Dialect, sql: &str, clauses: &[Clause]) -> (bool, Probe) {
@@ -23,7 +23,7 @@ pub(super) fn probe(dialect: Dialect, sql: &str, clauses: &[Clause]) -> (bool, P
     let mut expectations = Vec::new();
     let mut repeatable = true;
     for clause in clauses {
-        match after(&clause.change) {
+        match in_mysql(&clause.change).filter(|_| dialect == Dialect::Mysql).unwrap_or_else(|| after(&clause.change)) {
             // CREATE OR REPLACE finds what it makes; so does IF NOT EXISTS, but PostgreSQL leaves an
             // invalid index behind where a concurrent build broke off, and only the schema tells.
             After::Expect(..) if or_replace(sql) => {}
@@ -33,6 +33,13 @@ pub(super) fn probe(dialect: Dialect, sql: &str, clauses: &[Clause]) -> (bool, P
             After::Unknown => repeatable = false,
         }
     }
+    // What is taken away and made anew in one statement, as the key is by DROP PRIMARY KEY, ADD PRIMARY KEY and a name
+    // by RENAME TABLE t TO old, new TO t, is there before and after. Columns and tables made anew would lose twice.
+    let is_anew = |one: &Expectation| {
+        expectations.iter().any(|other| other.thing() == one.thing() && other.exists() != one.exists())
+    };
+    let (anew, expectations): (Vec<_>, Vec<_>) = expectations.iter().cloned().partition(is_anew);
+    repeatable &= !anew.iter().any(|one| matches!(one, Expectation::Table { .. } | Expectation::Column { .. }));
     // One statement is one change to a server that makes it at all: what can be seen speaks for the rest.
     let probe = match (expectations.is_empty(), repeatable && !clauses.is_empty()) {
         (false, _) => Probe::Schema(expectations),
@@ -107,6 +114,39 @@ enum After {
 
 /// Statements without a change that end the same however often they run.
 const REPEATABLE: [&str; 5] = ["ANALYZE", "GRANT", "OPTIMIZE", "REVOKE", "VACUUM"];
+
+/// What MySQL does in its own way: its primary keys all have one name, and its options are set, however often.
+fn in_mysql(change: &Change) -> Option<After> {
+    const HARMLESS: [&str; 8] = [
+        "ALTER CHECK",
+        "ALTER CONSTRAINT",
+        "ALTER INDEX",
+        "DISABLE KEYS",
+        "ENABLE KEYS",
+        "FORCE",
+        "ORDER BY",
+        "PARTITION BY",
+    ];
+    match change {
+        Change::AddConstraint { table, constraint: Constraint { kind: ConstraintKind::PrimaryKey { .. }, .. } } => {
+            let key = Expectation::Constraint { table: table.clone(), constraint: "PRIMARY".into(), exists: true };
+            Some(After::Expect(vec![key], false))
+        }
+        Change::RenameObject { object: Object::Index, name, table: Some(table), to } => {
+            let is = |name: &str, exists| Expectation::Index {
+                table: Some(table.clone()),
+                index: Name::plain(name),
+                exists,
+            };
+            Some(After::Expect(vec![is(to, true), is(&name.name, false)], false))
+        }
+        Change::AlterTable { value: Some(_), .. } => Some(After::Repeat),
+        Change::AlterTable { action, .. } if HARMLESS.iter().any(|words| action.starts_with(words)) => {
+            Some(After::Repeat)
+        }
+        _ => None,
+    }
+}
 
 fn after(change: &Change) -> After {
     let index = |table: Option<&Name>, name: &Name, exists| {

@@ -199,12 +199,29 @@ fn every_statement_has_the_probe_that_its_engine_allows() {
         (Dialect::Mysql, "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)", &["constraint c on t exists"]),
         (Dialect::Mysql, "ALTER TABLE t ADD CHECK (a > 0)", &["none"]),
         (Dialect::Mysql, "ANALYZE TABLE t", &["repeat"]),
-        (Dialect::Mysql, "ALTER TABLE t ENGINE=InnoDB", &["none"]),
+        (Dialect::Mysql, "ALTER TABLE t ENGINE=InnoDB", &["repeat"]),
+        (Dialect::Mysql, "ALTER TABLE t REMOVE PARTITIONING", &["none"]),
+        (Dialect::Mysql, "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (a)", &["constraint PRIMARY on t exists"]),
+        (Dialect::Mysql, "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (a)", &["repeat"]),
+        (
+            Dialect::Mysql,
+            "ALTER TABLE t RENAME INDEX i TO j",
+            &["index j on t exists and is valid, index i on t is gone"],
+        ),
     ];
     for (dialect, sql, expected) in cases {
         let plan = plan(*dialect, &[("expand.sql", sql)]);
         assert_eq!(probes(&plan), *expected, "{dialect}: {sql}");
         assert_eq!(plan.unprobed().len(), expected.iter().filter(|probe| **probe == "none").count());
+    }
+    // What is there before and after tells nothing.
+    let anew: [(&str, &[&str]); 2] = [
+        ("RENAME TABLE t TO old, new TO t", &["table old exists, table new is gone"]),
+        ("ALTER TABLE t DROP COLUMN a, ADD COLUMN a int", &["none"]),
+    ];
+    for (sql, expected) in anew {
+        let plan = plan(Dialect::Mysql, &[("expand.sql", "CREATE TABLE x (a int)"), ("contract.sql", sql)]);
+        assert_eq!(probes(&plan)[1..], *expected, "{sql}");
     }
     let plan = plan(
         Dialect::Mysql,

@@ -132,3 +132,37 @@ async fn a_full_text_index_is_built_when_the_user_says_so() {
     change.write("expand.sql", "CREATE FULLTEXT INDEX t_w ON t (w) LOCK=SHARED;");
     expect(&forced(&change), 0, &["finished"]);
 }
+
+/// What is taken away and made anew in one statement, what is renamed, what is only set: each is carried out, and again
+/// when its answer was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_made_up_for_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    let statements = [
+        "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (id, a);",
+        "ALTER TABLE u ADD PRIMARY KEY (id);",
+        "ALTER TABLE u RENAME INDEX u_a TO u_by_a;",
+        "ALTER TABLE u COMMENT = 'orders';",
+        "ALTER TABLE u CONVERT TO CHARACTER SET utf8mb4;",
+        "ALTER TABLE u FORCE;",
+        "CREATE PROCEDURE p() SELECT 1;",
+        "RENAME TABLE s TO s_old, s_new TO s;",
+    ];
+    let change = change(database, "CREATE TABLE other (id int);", "").await;
+    change.write("contract.sql", &statements.join("\n"));
+    change.approve();
+    let more = [
+        "CREATE TABLE s (id int)",
+        "CREATE TABLE s_new (id int)",
+        "CREATE TABLE u (id int NOT NULL, a int, KEY u_a (a))",
+    ];
+    execute(&mut change.session().await, &more).await;
+    expect(&forced(&change), 0, &["finished"]);
+    // As a crash leaves it behind that comes between the answer and its ledger row.
+    let lost = "UPDATE lockkeeper_step SET state = 'running', finished_at = NULL WHERE id LIKE 'contract%'";
+    execute(&mut change.session().await, &[lost, "UPDATE lockkeeper_plan SET finished_at = NULL"]).await;
+    expect(&forced(&change), 0, &["finished"]);
+    let names = "SELECT (SELECT count(*) FROM information_schema.tables WHERE table_schema = database() AND table_name = 's_old'),
+        (SELECT count(*) FROM information_schema.statistics WHERE table_schema = database() AND index_name = 'u_by_a')";
+    assert_eq!(asked(&change, names).await, [[Value::Int(1), Value::Int(1)]]);
+}

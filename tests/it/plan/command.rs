@@ -9,14 +9,14 @@ const RENAME: (&str, &str) = ("m/2_status.sql", "ALTER TABLE orders RENAME COLUM
 fn a_small_change_is_printed_whole() {
     let files = [
         ("c/change.toml", "dialect = \"mysql\"\nstrategy = \"canary\"\n"),
-        ("c/expand.sql", "ALTER TABLE t ADD COLUMN a int;\nALTER TABLE t ENGINE=InnoDB;\n"),
+        ("c/expand.sql", "ALTER TABLE t ADD COLUMN a int;\nALTER TABLE t ADD UNIQUE (a);\n"),
         ("c/contract.sql", "ALTER TABLE t DROP COLUMN b;\n"),
     ];
     insta::assert_snapshot!(run(&files, &["plan", "c"]), @r"
     exit code: 0
     ----- stdout -----
     c: a phased change for mysql, strategy canary
-    plan digest c2b6f5a497097905941d75d53c889426c90d45c13ab3a3a20bf57be599869962
+    plan digest 6d0571f6bd7ef0c3a63d1a6f0a839985bd3ec974b6e4b696c65299458582722a
 
     expand, no gate
 
@@ -27,10 +27,10 @@ fn a_small_change_is_printed_whole() {
         digest: 2251d27f05db65a6
 
       expand.2  runs, outside a transaction (expand.sql:2)
-          ALTER TABLE t ENGINE=InnoDB, LOCK=NONE
+          ALTER TABLE t ADD UNIQUE (a), LOCK=NONE
         where the server refuses LOCK=NONE: without it if `t` has at most 10000 rows, else not at all
         probe: none; `run` refuses this plan
-        digest: 94ab4a284049df63
+        digest: 45ebdea5c4c01e03
 
     contract, gates: approval, db_sessions
 
