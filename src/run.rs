@@ -385,7 +385,7 @@ async fn check_keys<S: Session>(session: &mut S, plan: &Plan) -> Result<()> {
         {
             continue;
         }
-        if let Err(trouble) = range::Ranges::of(session, &backfill.rows).await {
+        if let Err(trouble) = range::Ranges::of(session, &backfill.rows, None).await {
             let error = in_words(trouble);
             return Err(Error { message: format!("{place}: {}", error.message), ..error });
         }

@@ -16,6 +16,19 @@ pub struct Key {
 pub struct KeyColumn {
     pub name: String,
     pub data_type: String,
+    /// Empty where the type has none.
+    pub collation: String,
+}
+
+impl Key {
+    /// Its columns with all that their values' order depends on: `id bigint, name text COLLATE "C"`.
+    pub fn words(&self) -> String {
+        let column = |KeyColumn { name, data_type, collation }: &KeyColumn| match collation.as_str() {
+            "" => format!("{name} {data_type}"),
+            collation => format!("{name} {data_type} COLLATE {collation}"),
+        };
+        self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Why not all rows of a table can be gone through in batches, and what helps.
@@ -56,7 +69,7 @@ pub async fn obstacle<S: Session>(
 
 fn column(row: &[Value]) -> KeyColumn {
     let row = row.to_vec();
-    KeyColumn { name: text(Some(&row), 1), data_type: text(Some(&row), 2) }
+    KeyColumn { name: text(Some(&row), 1), data_type: text(Some(&row), 2), collation: text(Some(&row), 3) }
 }
 
 fn grouped(rows: &[Vec<Value>]) -> Vec<Key> {
@@ -70,7 +83,8 @@ async fn of_postgres<S: Session>(session: &mut S, table: &Name) -> Result<Vec<Ke
     let sql = "
         SELECT c.relname::text, a.attname::text,
                CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod)
-                              ELSE format_type(a.atttypid, a.atttypmod) END
+                              ELSE format_type(a.atttypid, a.atttypmod) END,
+               coalesce((SELECT o.collname FROM pg_catalog.pg_collation o WHERE o.oid = a.attcollation)::text, '')
         FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
         JOIN pg_catalog.pg_am am ON am.oid = c.relam AND am.amname = 'btree'
@@ -152,7 +166,7 @@ async fn against_postgres<S: Session>(
 }
 
 async fn of_mysql<S: Session>(session: &mut S, table: &Name) -> Result<Vec<Key>, DatabaseError> {
-    let sql = "SELECT s.index_name, s.column_name, c.column_type,
+    let sql = "SELECT s.index_name, s.column_name, c.column_type, coalesce(c.collation_name, ''),
           s.sub_part IS NULL AND c.is_nullable = 'NO' AND s.index_type = 'BTREE'
         FROM information_schema.statistics s LEFT JOIN information_schema.columns c
           ON c.table_schema = s.table_schema AND c.table_name = s.table_name AND c.column_name = s.column_name
@@ -160,7 +174,7 @@ async fn of_mysql<S: Session>(session: &mut S, table: &Name) -> Result<Vec<Key>,
         ORDER BY s.index_name <> 'PRIMARY', s.index_name, s.seq_in_index";
     let rows = session.query(sql, &[optional(table.schema.as_deref()), Value::Text(table.name.clone())]).await?;
     // Whole columns that cannot be NULL; an expression has no column.
-    let whole = rows.chunk_by(|a, b| a[0] == b[0]).filter(|index| index.iter().all(|row| row[3] == Value::Int(1)));
+    let whole = rows.chunk_by(|a, b| a[0] == b[0]).filter(|index| index.iter().all(|row| row[4] == Value::Int(1)));
     let mut keys: Vec<Key> = whole.flat_map(grouped).collect();
     if let [_primary, others @ ..] = keys.as_mut_slice() {
         others.sort_by_key(|key| key.columns.len());
@@ -208,7 +222,11 @@ async fn of_sqlite<S: Session>(session: &mut S, table: &Name) -> Result<Vec<Key>
 }
 
 fn key(columns: &[&TableColumn]) -> Key {
-    let column = |column: &&TableColumn| KeyColumn { name: column.name.clone(), data_type: column.data_type.clone() };
+    let column = |column: &&TableColumn| KeyColumn {
+        name: column.name.clone(),
+        data_type: column.data_type.clone(),
+        collation: String::new(),
+    };
     Key { columns: columns.iter().map(column).collect() }
 }
 
@@ -224,7 +242,11 @@ async fn row_number<S: Session>(
     }
     let free = |name: &&str| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
     let name = ["rowid", "_rowid_", "oid"].into_iter().find(free);
-    Ok(name.map(|name| Key { columns: vec![KeyColumn { name: name.to_string(), data_type: "integer".into() }] }))
+    let Some(name) = name else { return Ok(None) };
+    // VACUUM numbers the rows anew, and nothing but the schema's version tells of it.
+    let version = session.query("SELECT schema_version FROM pragma_schema_version", &[]).await?;
+    let data_type = format!("of schema version {}", text(version.first(), 0));
+    Ok(Some(Key { columns: vec![KeyColumn { name: name.to_string(), data_type, collation: String::new() }] }))
 }
 
 /// A primary key of SQLite may hold NULL unless it is the row's own number or says NOT NULL; rows

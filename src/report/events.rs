@@ -34,6 +34,7 @@ fn parts(event: &Event) -> (&'static str, Value) {
         Event::StepDone { step, found } => ("step_done", json!({ "step": step, "found": found })),
         Event::Repaired { step, what } => ("repaired", json!({ "step": step, "what": what })),
         Event::OtherWay { step, because } => ("other_way", json!({ "step": step, "because": because })),
+        Event::BegunAgain { step, because } => ("begun_again", json!({ "step": step, "because": because })),
         Event::Batch { step, rows_done, rows_total, rows, milliseconds } => (
             "batch",
             json!({

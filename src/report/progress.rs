@@ -166,6 +166,7 @@ pub fn lines(event: &Event) -> Vec<String> {
         }
         Event::Repaired { step, what } => vec![format!("  {step}  removed what was left half done: {what}")],
         Event::OtherWay { step, because } => vec![format!("  {step}  {because}")],
+        Event::BegunAgain { step, because } => vec![format!("  {step}  begins again: {because}")],
         Event::Batch { step, rows_done, rows_total, rows, milliseconds } => {
             let done = rows_of(*rows_done, *rows_total);
             vec![format!("  {step}  {done} (last batch: {rows} rows in {milliseconds} ms)")]

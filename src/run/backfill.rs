@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
-use super::ledger::range::Claimant;
+use super::ledger::range::{Claimant, Course};
 use super::ledger::{State, StepRecord};
 use super::range::Ranges;
 use super::throttle::Watch;
@@ -54,6 +54,10 @@ impl Job<'_> {
         }
     }
 
+    fn course(&self) -> Course<'_> {
+        Course { goes_by: self.ranges.goes_by(), final_key: &self.final_key }
+    }
+
     fn stopping(&self) -> bool {
         (self.stop)() || self.halted.load(Ordering::SeqCst)
     }
@@ -69,28 +73,46 @@ pub(super) async fn fill<S: Session>(
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Done, Trouble> {
     let (plan, ledger) = (context.plan, context.ledger);
-    let ranges = Ranges::of(session, &backfill.rows).await?;
     let begun = record.final_key.clone().filter(|_| record.state == State::Running);
+    let before = ledger.goes_by(session, &plan.name, &step.id).await?.filter(|_| begun.is_some());
+    let ranges = Ranges::of(session, &backfill.rows, before.as_deref()).await?;
     let moved = match &begun {
-        Some(final_key) if !final_key.is_empty() => !ranges.still_means(session, final_key).await?,
-        _ => false,
+        Some(final_key) if !final_key.is_empty() => ranges.moved(session, before.as_deref(), final_key).await?,
+        _ => None,
     };
-    let (final_key, rows_total) = match begun.filter(|_| !moved) {
-        Some(final_key) => (final_key, record.rows_total),
+    let (final_key, rows_total) = match begun.filter(|_| moved.is_none()) {
+        Some(final_key) => {
+            if before.is_none() {
+                // An older program began it, and did not say.
+                begin(session).await?;
+                let written = async {
+                    ledger.set_goes_by(session, &plan.name, &step.id, ranges.goes_by()).await?;
+                    ledger.fence(session, context.lease).await
+                }
+                .await;
+                finish(session, written).await?;
+            }
+            (final_key, record.rows_total)
+        }
         None => {
             let total = database::estimate_rows(session, &backfill.rows.table).await?;
             // An empty table has nothing to fill; its future rows are the sync triggers' business.
             let final_key = ranges.greatest(session).await?.unwrap_or_default();
             begin(session).await?;
             let written = async {
-                if moved {
+                if let Some(because) = &moved {
                     ledger.restart_backfill(session, &plan.name, &step.id).await?;
+                    ledger.event(session, &plan.name, &step.id, "begun-again", because).await?;
                 }
                 ledger.begin_backfill(session, &plan.name, &step.id, &final_key, total).await?;
+                ledger.set_goes_by(session, &plan.name, &step.id, ranges.goes_by()).await?;
                 ledger.fence(session, context.lease).await
             }
             .await;
             finish(session, written).await?;
+            if let Some(because) = &moved {
+                on_event(Event::BegunAgain { step: step.id.clone(), because: because.clone() });
+            }
             (final_key, total)
         }
     };
@@ -104,7 +126,7 @@ pub(super) async fn fill<S: Session>(
         ranges,
         final_key,
         rows_total,
-        rows_done: AtomicU64::new(if moved { 0 } else { record.rows_done }),
+        rows_done: AtomicU64::new(if moved.is_some() { 0 } else { record.rows_done }),
         watch,
         stop: context.stop,
         halted: AtomicBool::new(false),
@@ -114,7 +136,7 @@ pub(super) async fn fill<S: Session>(
         return Ok(Done::Interrupted);
     }
     if !job.final_key.is_empty() {
-        job.ranges.see_to_the_end(session, &job.final_key).await?;
+        job.ranges.see_to_the_end(session, &backfill.rows, &job.final_key).await?;
     }
     let rows_done = job.rows_done.load(Ordering::SeqCst);
     job.watch.end(session).await?;

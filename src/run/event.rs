@@ -38,6 +38,12 @@ pub enum Event {
         step: String,
         because: String,
     },
+    /// A backfill goes through its table from the first place again, because the places that the ledger knew mean
+    /// others now.
+    BegunAgain {
+        step: String,
+        because: String,
+    },
     /// A batch was committed. `rows_total` is an estimate until the step is done.
     Batch {
         step: String,

@@ -3,6 +3,7 @@
 //! Invariants: nothing is written without the lease's fencing token in the same transaction; times are
 //! the server's; no URL, password or row data but key bounds gets in.
 
+mod backfill_key;
 mod lease;
 mod noted;
 mod origin;
@@ -133,12 +134,11 @@ impl Ledger {
 
     /// Takes a plan out of the ledger, but for its story: events, approvals, evidence; in a transaction of the caller.
     pub(super) async fn forget<S: Session>(&self, session: &mut S, plan: &str) -> Result<(), DatabaseError> {
-        for (table, column) in
-            [("plan_file", "plan"), ("plan_table", "plan"), ("step", "plan"), ("range", "plan"), ("plan", "name")]
-        {
-            let sql = format!("DELETE FROM {{prefix}}{table} WHERE {column} = ?");
+        for table in ["plan_file", "plan_table", "step", "range", "backfill_key"] {
+            let sql = format!("DELETE FROM {{prefix}}{table} WHERE plan = ?");
             self.execute(session, &sql, &[text(plan)]).await?;
         }
+        self.execute(session, "DELETE FROM {prefix}plan WHERE name = ?", &[text(plan)]).await?;
         Ok(())
     }
 

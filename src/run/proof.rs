@@ -56,7 +56,7 @@ pub(super) async fn prove<S: Session>(
     };
     match verify {
         Verify::Derived { rows, sources, condition, of } => {
-            let ranges = Ranges::of(session, rows).await?;
+            let ranges = Ranges::of(session, rows, None).await?;
             let pass = Pass { context, step, ranges: &ranges, table: &rows.table, sources, condition, of };
             if pass.walk(session, &mut proof, on_event).await? == Walked::Interrupted {
                 return Ok(Done::Interrupted);
@@ -69,7 +69,9 @@ pub(super) async fn prove<S: Session>(
         }
     }
     if kept_by(session, plan, verify).await? != proof.kept_by {
-        return Err(Trouble::Unproved("a sync trigger was replaced, disabled or enabled during the proof".into()));
+        return Err(Trouble::Unproved(
+            "a sync trigger was replaced, disabled or enabled during the proof, or the table got another key".into(),
+        ));
     }
     if proof.example.is_some() {
         proof.outcome = ProofOutcome::Differs;
@@ -170,8 +172,9 @@ fn fills(plan: &Plan) -> Vec<&str> {
     fills.map(|step| step.id.as_str()).collect()
 }
 
-/// The triggers that keep true what `verify` proves, each with its version; empty when one does not stand.
-async fn kept_by<S: Session>(session: &mut S, plan: &Plan, verify: &Verify) -> Result<String, DatabaseError> {
+/// The triggers that keep true what `verify` proves, each with its version, and the key by which its last place is one;
+/// empty when a trigger does not stand.
+async fn kept_by<S: Session>(session: &mut S, plan: &Plan, verify: &Verify) -> Result<String, Trouble> {
     let concerns = |trigger: &&Trigger| match verify {
         Verify::Derived { rows, .. } => trigger.table == rows.table,
         Verify::Query => true,
@@ -180,6 +183,11 @@ async fn kept_by<S: Session>(session: &mut S, plan: &Plan, verify: &Verify) -> R
     for Trigger { table, name } in plan.sync.iter().filter(concerns) {
         let Some(version) = database::trigger_version(session, table, name).await? else { return Ok(String::new()) };
         versions += &format!("{name}: {version}\n");
+    }
+    if let Verify::Derived { rows, .. } = verify
+        && !versions.is_empty()
+    {
+        versions += &format!("by {}\n", Ranges::of(session, rows, None).await?.goes_by());
     }
     Ok(versions)
 }

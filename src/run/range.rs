@@ -47,7 +47,12 @@ pub(super) struct Ranges {
     /// What qualifies its columns.
     row: String,
     cut: Cut,
+    /// What its places mean, in words: `id bigint`, or `ctid`.
+    goes_by: String,
 }
+
+/// What the places of a table without a key mean.
+const BY_BLOCKS: &str = "ctid";
 
 #[derive(Debug, Clone)]
 enum Cut {
@@ -83,19 +88,22 @@ pub(super) async fn go_by_key<S: Session>(session: &mut S, by_key: bool) -> Resu
 }
 
 impl Ranges {
-    /// Finds out how the table's rows can be cut.
-    pub(super) async fn of<S: Session>(session: &mut S, rows: &Rows) -> Result<Self, Trouble> {
+    /// Finds out how the table's rows can be cut; the way in which they were cut `before`, where that is still one.
+    pub(super) async fn of<S: Session>(session: &mut S, rows: &Rows, before: Option<&str>) -> Result<Self, Trouble> {
         let (dialect, table) = (session.dialect(), &rows.table);
-        let keys = database::keys_of(session, table).await?;
+        let mut keys = database::keys_of(session, table).await?;
+        keys.sort_by_key(|key| before != Some(key.words().as_str()));
         if keys.is_empty() && !database::table_exists(session, table).await? {
             return Err(Error::input(format!("there is no table `{table}`"))
                 .hint("a view is none: name the table below it")
                 .into());
         }
-        let key = keys.iter().find_map(|key| Some((key, columns(dialect, rows, key)?)));
+        let by_key = before != Some(BY_BLOCKS);
+        let key = keys.iter().filter(|_| by_key).find_map(|key| Some((key, columns(dialect, rows, key)?)));
         if let Some(obstacle) = database::obstacle(session, rows, key.as_ref().map(|(key, _)| *key)).await? {
             return Err(Error::input(obstacle.because).hint(obstacle.hint).into());
         }
+        let goes_by = key.as_ref().map_or(BY_BLOCKS.to_string(), |(key, _)| key.words());
         let cut = match key {
             Some((_, columns)) => Cut::Key(columns),
             None if dialect == Dialect::Postgres => Cut::Blocks(Blocks::of(session, rows).await?),
@@ -104,7 +112,7 @@ impl Ranges {
         let only = if rows.only { "ONLY " } else { "" };
         let name = dialect.quote_name(table);
         let alias = if rows.row == dialect.quote(&table.name) { String::new() } else { format!(" AS {}", rows.row) };
-        Ok(Self { dialect, table: format!("{only}{name}{alias}"), row: rows.row.clone(), cut })
+        Ok(Self { dialect, table: format!("{only}{name}{alias}"), row: rows.row.clone(), cut, goes_by })
     }
 
     /// The greatest key, `None` in an empty table.
@@ -119,22 +127,39 @@ impl Ranges {
         Ok(rows.first().map(|row| encode(row)))
     }
 
-    /// Whether a key that the ledger knows still means the place that it meant: a table may be written anew, in
-    /// other blocks.
-    pub(super) async fn still_means<S: Session>(&self, session: &mut S, key: &str) -> Result<bool, DatabaseError> {
-        match &self.cut {
-            Cut::Key(_) => Ok(true),
-            Cut::Blocks(blocks) => blocks.still_mean(session, key).await,
-        }
+    /// What its places mean: the columns of the key with their types, or `ctid`.
+    pub(super) fn goes_by(&self) -> &str {
+        &self.goes_by
     }
 
-    /// Refuses to call a backfill done whose last places meant others before.
-    pub(super) async fn see_to_the_end<S: Session>(&self, session: &mut S, final_key: &str) -> Result<(), Trouble> {
-        match &self.cut {
-            Cut::Blocks(blocks) if !blocks.still_mean(session, final_key).await? => {
-                Err(blocks::written_anew(&self.table).into())
-            }
-            Cut::Key(_) | Cut::Blocks(_) => Ok(()),
+    /// Why places that the ledger knows, up to `place`, do not mean what they meant when the rows were cut `before`;
+    /// `None`: they do. A table may get another key, or be written anew, in other blocks.
+    pub(super) async fn moved<S: Session>(
+        &self,
+        session: &mut S,
+        before: Option<&str>,
+        place: &str,
+    ) -> Result<Option<String>, DatabaseError> {
+        if let Some(before) = before.filter(|before| *before != self.goes_by) {
+            return Ok(Some(format!("{} is gone through by {} now, no longer by {before}", self.table, self.goes_by)));
+        }
+        Ok(match &self.cut {
+            Cut::Blocks(blocks) if !blocks.still_mean(session, place).await? => Some(blocks::written_anew(&self.table)),
+            Cut::Key(_) | Cut::Blocks(_) => None,
+        })
+    }
+
+    /// Refuses to call a backfill done that ended with `final_key`, when the places meant others in between.
+    pub(super) async fn see_to_the_end<S: Session>(
+        &self,
+        session: &mut S,
+        rows: &Rows,
+        final_key: &str,
+    ) -> Result<(), Trouble> {
+        let now = Self::of(session, rows, Some(&self.goes_by)).await?;
+        match now.moved(session, Some(&self.goes_by), final_key).await? {
+            Some(because) => Err(blocks::moved(because).into()),
+            None => Ok(()),
         }
     }
 

@@ -18,6 +18,7 @@ mod formats;
 mod frozen;
 mod fuzz;
 mod gates;
+mod keys;
 mod kill;
 mod known;
 mod layouts;

@@ -72,6 +72,7 @@ fn samples() -> Vec<Event> {
         Event::StepDone { step: step(), found: false },
         Event::Repaired { step: step(), what: "DROP INDEX i".into() },
         Event::OtherWay { step: step(), because: "it copies".into() },
+        Event::BegunAgain { step: step(), because: "another key".into() },
         Event::Forced { by: "me".into(), reason: "a test".into(), against: vec!["a rule".into()] },
         Event::Batch { step: step(), rows_done: 5, rows_total: None, rows: 5, milliseconds: 7 },
         Event::Retry { step: step(), attempt: 1, because: "a lock".into(), by: Vec::new(), milliseconds: 9 },

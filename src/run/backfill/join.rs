@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Claimant, Context, Done, Ended, Job, Ranges, Trouble, Watch, work};
 use crate::database::{DatabaseError, Session};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::plan::{Action, Backfill, Plan, Step};
 use crate::run::ledger::{State, StepRecord};
 use crate::run::{Event, Lease, Ledger, Pace, changed_files, sleep};
@@ -111,6 +111,7 @@ async fn take_part<S: Session>(
         session: None,
         reverting: false,
     };
+    let ranges = ranges(session, ledger, &helper.plan.name, (step, backfill, record)).await?;
     let watch = Watch::begin(session, &context, &backfill.rows.table, on_event).await?;
     let job = Job {
         plan: helper.plan,
@@ -118,7 +119,7 @@ async fn take_part<S: Session>(
         step,
         backfill,
         claimant: Claimant { holder: helper.holder, lease: None },
-        ranges: Ranges::of(session, &backfill.rows).await?,
+        ranges,
         final_key: record.final_key.clone().unwrap_or_default(),
         rows_total: record.rows_total,
         rows_done: AtomicU64::new(record.rows_done),
@@ -133,4 +134,30 @@ async fn take_part<S: Session>(
         Ended::NothingLeft => Done::Yes { found: false },
         Ended::Interrupted => Done::Interrupted,
     })
+}
+
+/// The ranges as the run under way cuts them.
+async fn ranges<S: Session>(
+    session: &mut S,
+    ledger: &Ledger,
+    plan: &str,
+    (step, backfill, record): (&Step, &Backfill, &StepRecord),
+) -> Result<Ranges, Trouble> {
+    let Some(goes_by) = ledger.goes_by(session, plan, &step.id).await? else {
+        return Err(Error::input(
+            "the run under way is one of an older lockkeeper, which does not say how it cuts the rows",
+        )
+        .hint("help it with that version, or begin it again with this one")
+        .into());
+    };
+    let ranges = Ranges::of(session, &backfill.rows, Some(&goes_by)).await?;
+    let final_key = record.final_key.as_deref().unwrap_or_default();
+    match ranges.moved(session, Some(&goes_by), final_key).await? {
+        Some(because) => Err(Error::new(Kind::Step, because)
+            .hint(
+                "the run under way is stopped by that, too; the same command goes through the table from the beginning",
+            )
+            .into()),
+        None => Ok(ranges),
+    }
 }

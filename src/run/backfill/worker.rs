@@ -85,8 +85,8 @@ enum Next {
 }
 
 async fn next<S: Session>(session: &mut S, job: &Job<'_>, size: u64) -> Result<Next, Trouble> {
-    let (plan, step) = (&job.plan.name, &job.step.id);
-    let Some(ranges) = job.ledger.ranges(session, plan, step, job.claimant).await? else {
+    let (plan, step, course) = (&job.plan.name, &job.step.id, job.course());
+    let Some(ranges) = job.ledger.ranges(session, plan, step, course, job.claimant).await? else {
         // A helper is told so when the runner has finished the step; a runner when another one has.
         return if job.claimant.lease.is_some() { Err(Trouble::LeaseLost) } else { Ok(Next::Nothing) };
     };
@@ -107,7 +107,7 @@ async fn next<S: Session>(session: &mut S, job: &Job<'_>, size: u64) -> Result<N
     let written = async {
         let range = match ranges.abandoned.clone() {
             Some(abandoned) => job.ledger.take_over(session, abandoned, job.claimant).await?,
-            None => job.ledger.claim(session, (plan, step, &job.final_key), frontier, &to, job.claimant).await?,
+            None => job.ledger.claim(session, (plan, step, course), frontier, &to, job.claimant).await?,
         };
         if let Some(lease) = job.claimant.lease {
             job.ledger.fence(session, lease).await?;

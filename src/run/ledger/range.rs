@@ -30,6 +30,23 @@ pub(in crate::run) struct Claimant<'a> {
     pub(in crate::run) lease: Option<&'a Lease>,
 }
 
+/// What the places in a backfill's ranges mean, and where it ends: those of another beginning are not ours.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::run) struct Course<'a> {
+    /// The key by which the rows are gone through.
+    pub(in crate::run) goes_by: &'a str,
+    pub(in crate::run) final_key: &'a str,
+}
+
+impl Course<'_> {
+    /// The condition on the step's row, which names the step, and its parameters.
+    fn is_on(self, plan: &str, step: &str) -> (&'static str, [Value; 6]) {
+        let condition = "plan = ? AND id = ? AND state = 'running' AND final_key = ? \
+             AND (SELECT k.goes_by FROM {prefix}backfill_key k WHERE k.plan = ? AND k.step = ?) = ?";
+        (condition, [plan, step, self.final_key, plan, step, self.goes_by].map(text))
+    }
+}
+
 impl Claimant<'_> {
     fn token(&self) -> i64 {
         self.lease.map_or(0, |lease| lease.token)
@@ -54,16 +71,19 @@ impl Ledger {
         self.version >= SINCE
     }
 
-    /// What is given out, what is at work, and what was left behind; `None` when the step is not at work any more.
+    /// What is given out, what is at work, and what was left behind; `None` when the step is not at work any more, or has
+    /// begun anew.
     pub(in crate::run) async fn ranges<S: Session>(
         &self,
         session: &mut S,
         plan: &str,
         step: &str,
+        course: Course<'_>,
         claimant: Claimant<'_>,
     ) -> Result<Option<Ranges>, DatabaseError> {
-        let sql = "SELECT last_key, rows_done FROM {prefix}step WHERE plan = ? AND id = ? AND state = 'running'";
-        let rows = self.query(session, sql, &[text(plan), text(step)]).await?;
+        let (is_on, values) = course.is_on(plan, step);
+        let sql = format!("SELECT last_key, rows_done FROM {{prefix}}step WHERE {is_on}");
+        let rows = self.query(session, &sql, &values).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let mut ranges =
             Ranges { frontier: optional(row, 0), rows_done: count(row, 1).unwrap_or(0), ..Ranges::default() };
@@ -109,24 +129,20 @@ impl Ledger {
         Ok((taken == 1).then(|| Range { token: range.token + 1, ..range }))
     }
 
-    /// Claims the range from the frontier to `to`; `None` when somebody else was faster, or the backfill that ends with
-    /// `final_key` is over. In a transaction of the caller.
+    /// Claims the range from the frontier to `to`; `None` when somebody else was faster, or the backfill is not on this
+    /// course any more. In a transaction of the caller.
     pub(in crate::run) async fn claim<S: Session>(
         &self,
         session: &mut S,
-        (plan, step, final_key): (&str, &str, &str),
+        (plan, step, course): (&str, &str, Course<'_>),
         frontier: Option<&str>,
         to: &str,
         claimant: Claimant<'_>,
     ) -> Result<Option<Range>, DatabaseError> {
-        let moved = self
-            .execute(
-                session,
-                "UPDATE {prefix}step SET last_key = ? \
-                 WHERE plan = ? AND id = ? AND state = 'running' AND final_key = ? AND coalesce(last_key, '') = ?",
-                &[text(to), text(plan), text(step), text(final_key), text(frontier.unwrap_or(""))],
-            )
-            .await?;
+        let (is_on, on) = course.is_on(plan, step);
+        let sql = format!("UPDATE {{prefix}}step SET last_key = ? WHERE {is_on} AND coalesce(last_key, '') = ?");
+        let values: Vec<Value> = [text(to)].into_iter().chain(on).chain([text(frontier.unwrap_or(""))]).collect();
+        let moved = self.execute(session, &sql, &values).await?;
         if moved != 1 {
             return Ok(None);
         }

@@ -25,6 +25,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("V5__proof", include_str!("V5__proof.sql")),
     ("V6__ranges", include_str!("V6__ranges.sql")),
     ("V7__search_path", include_str!("V7__search_path.sql")),
+    ("V8__backfill_key", include_str!("V8__backfill_key.sql")),
 ];
 
 /// The version of this program.

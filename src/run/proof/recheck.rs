@@ -106,7 +106,7 @@ async fn again<S: Session>(
     }
     if kept != proof.kept_by {
         return Err(Trouble::Unproved(format!(
-            "a sync trigger was replaced, disabled or enabled since proof {}",
+            "a sync trigger was replaced, disabled or enabled, or the table got another key, since proof {}",
             of.id
         )));
     }
@@ -155,7 +155,7 @@ async fn ask<S: Session>(
     let answer = match verify {
         Verify::Query => any(session, &of.sql).await,
         Verify::Derived { rows, sources, condition, .. } => {
-            let ranges = Ranges::of(session, rows).await?;
+            let ranges = Ranges::of(session, rows, None).await?;
             ranges.find(session, sources, beyond, None, condition).await.map(|key| key.is_some())
         }
     };

@@ -87,18 +87,19 @@ impl Blocks {
         let asked = found.first().map(|row| (count(row.first()), count(row.get(1))));
         match asked {
             Some((rows, same)) if same == file => Ok((to, rows)),
-            _ => Err(written_anew(table).into()),
+            _ => Err(moved(written_anew(table)).into()),
         }
     }
 }
 
+/// Why places mean nothing any more.
+pub(super) fn written_anew(table: &str) -> String {
+    format!("{table}, which is gone through block by block, was written anew: by VACUUM FULL, CLUSTER or ALTER TABLE")
+}
+
 /// The places that the ledger knows mean nothing any more.
-pub(super) fn written_anew(table: &str) -> Error {
-    Error::new(
-        Kind::Step,
-        format!("{table}, which has no key, was written anew while it was gone through block by block"),
-    )
-    .hint("that was VACUUM FULL, CLUSTER or ALTER TABLE; the same command goes through it from the beginning")
+pub(super) fn moved(because: String) -> Error {
+    Error::new(Kind::Step, because).hint("the same command goes through it from the beginning")
 }
 
 /// The rows in the blocks behind `from` up to `to`.
