@@ -106,7 +106,7 @@ async fn again<S: Session>(
     }
     if kept != proof.kept_by {
         return Err(Trouble::Unproved(format!(
-            "a sync trigger was replaced, disabled or enabled, or the table got another key, since proof {}",
+            "a sync trigger was replaced, disabled or enabled since proof {}, or the table got another key",
             of.id
         )));
     }
