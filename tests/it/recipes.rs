@@ -182,19 +182,21 @@ async fn both_versions_work_throughout(url: &str, table: &Table) {
     let files = rewrite(dialect, table.create, RENAME, None).unwrap();
     let mut session = connect(url, "lockkeeper test").await.unwrap();
     all(&mut session, table.create).await;
-    session.execute("INSERT INTO orders (id, customer, old_status) VALUES (1, 'x', 'a')", &[]).await.unwrap();
-
+    all(&mut session, "INSERT INTO orders (id, customer, old_status) VALUES (1, 'x', 'a'), (9, 'x', 'a');").await;
     for (number, statement) in statements(file(&files, "expand.sql"), dialect).iter().enumerate() {
         session.execute(statement, &[]).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
-        let id = 10 + number;
         for old in [
-            format!("INSERT INTO orders (id, customer, old_status) VALUES ({id}, 'x', 'a')"),
-            format!("UPDATE orders SET old_status = 'b' WHERE id = {id}"),
-            format!("DELETE FROM orders WHERE id = {id}"),
+            format!("INSERT INTO orders (id, customer, old_status) VALUES ({}, 'x', 'a')", 10 + number),
+            format!("UPDATE orders SET old_status = 'c{number}' WHERE id >= 10"),
         ] {
             session.execute(&old, &[]).await.unwrap_or_else(|error| panic!("after {statement}: {old}: {error}"));
         }
     }
+    // What is filled stays right, and what moves to behind the fill is filled.
+    all(&mut session, "UPDATE orders SET id = -9 WHERE id = 9;").await;
+    let stale = "SELECT id FROM orders WHERE new_status <> old_status OR id = -9 AND new_status IS NULL";
+    assert_eq!(session.query(stale, &[]).await.unwrap(), [[Value::Null]; 0], "{dialect}: left behind");
+    all(&mut session, "DELETE FROM orders WHERE id <> 1;").await;
     for (write, expected) in writes(table) {
         session.execute(write, &[]).await.unwrap_or_else(|error| panic!("{write}: {error}"));
         assert_eq!(rows(&mut session).await, expected, "{dialect}: {write}");

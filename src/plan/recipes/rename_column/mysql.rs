@@ -24,23 +24,25 @@ pub(super) fn phases(rename: &Rename<'_>) -> Phases {
 -- Nullable and without a default: the old version's INSERTs, which do not know the column, go on.
 ALTER TABLE {table} ADD COLUMN {new} {data_type} NULL;
 
--- Whoever writes one column writes both. An INSERT that gives {new} comes from the new version.
-CREATE TRIGGER {insert} BEFORE INSERT ON {table} FOR EACH ROW
-BEGIN
-  IF NEW.{new} IS NOT NULL THEN
-    SET NEW.{old} = NEW.{new};
-  ELSE
-    SET NEW.{new} = NEW.{old};
-  END IF;
-END;
-
--- In an UPDATE, the column that changed is the one that was meant, and {new} wins when both did.{by_byte}
+-- Whoever writes one column writes both. In an UPDATE, the column that changed is the one that was meant, and
+-- {new} wins when both did. It comes first: a row that the other trigger filled would keep its value while the
+-- old version changes it.{by_byte}
 CREATE TRIGGER {update} BEFORE UPDATE ON {table} FOR EACH ROW
 BEGIN
   IF {new_changed}
     AND NOT (NEW.{new} IS NULL AND {old_changed}) THEN
     SET NEW.{old} = NEW.{new};
   ELSEIF {old_changed} OR NEW.{new} IS NULL THEN
+    SET NEW.{new} = NEW.{old};
+  END IF;
+END;
+
+-- An INSERT that gives {new} comes from the new version.
+CREATE TRIGGER {insert} BEFORE INSERT ON {table} FOR EACH ROW
+BEGIN
+  IF NEW.{new} IS NOT NULL THEN
+    SET NEW.{old} = NEW.{new};
+  ELSE
     SET NEW.{new} = NEW.{old};
   END IF;
 END;

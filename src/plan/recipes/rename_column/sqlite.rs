@@ -33,15 +33,8 @@ ALTER TABLE {table} ADD COLUMN {new}{typed};
 -- triggers come to rest whatever recursive_triggers says; COLLATE BINARY lets no collation take two
 -- different values for the same.
 
--- An INSERT that gives {new} comes from the new version.
-CREATE TRIGGER {insert} AFTER INSERT ON {row}
-WHEN NEW.{new} IS NOT NEW.{old} COLLATE BINARY
-BEGIN
-  UPDATE {row} SET {old} = coalesce(NEW.{new}, NEW.{old}), {new} = coalesce(NEW.{new}, NEW.{old})
-  WHERE {this_row};
-END;
-
--- In an UPDATE, the column that changed is the one that was meant, and {new} wins when both did.
+-- In an UPDATE, the column that changed is the one that was meant, and {new} wins when both did. These two
+-- come first: a row that the other filled would keep its value while the old version changes it.
 CREATE TRIGGER {by_new} AFTER UPDATE OF {new} ON {row}
 WHEN NEW.{new} IS NOT NEW.{old} COLLATE BINARY
   AND NEW.{new} IS NOT OLD.{new} COLLATE BINARY
@@ -50,12 +43,21 @@ BEGIN
   UPDATE {row} SET {old} = NEW.{new} WHERE {this_row};
 END;
 
-CREATE TRIGGER {by_old} AFTER UPDATE OF {old} ON {row}
+-- Any UPDATE, of the key too: a row that moves behind the fill takes its value along.
+CREATE TRIGGER {by_old} AFTER UPDATE ON {row}
 WHEN NEW.{new} IS NOT NEW.{old} COLLATE BINARY
-  AND NEW.{old} IS NOT OLD.{old} COLLATE BINARY
-  AND (NEW.{new} IS OLD.{new} COLLATE BINARY OR NEW.{new} IS NULL)
+  AND (NEW.{old} IS NOT OLD.{old} COLLATE BINARY OR NEW.{new} IS NULL)
+  AND (NEW.{new} IS OLD.{new} COLLATE BINARY OR NEW.{new} IS NULL AND NEW.{old} IS NOT OLD.{old} COLLATE BINARY)
 BEGIN
   UPDATE {row} SET {new} = NEW.{old} WHERE {this_row};
+END;
+
+-- An INSERT that gives {new} comes from the new version.
+CREATE TRIGGER {insert} AFTER INSERT ON {row}
+WHEN NEW.{new} IS NOT NEW.{old} COLLATE BINARY
+BEGIN
+  UPDATE {row} SET {old} = coalesce(NEW.{new}, NEW.{old}), {new} = coalesce(NEW.{new}, NEW.{old})
+  WHERE {this_row};
 END;
 "
     );
