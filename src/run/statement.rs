@@ -37,6 +37,8 @@ pub(super) struct Tries {
     given_up: u32,
     pauses: u32,
     told: Vec<Option<i64>>,
+    /// Who was in the way of the last try that told: the look at the very last one may have come too late.
+    by: Vec<Blocker>,
 }
 
 impl Tries {
@@ -209,9 +211,12 @@ pub(super) async fn again(
         other => return Err(other),
     };
     tries.given_up += 1;
+    if !by.is_empty() {
+        tries.by.clone_from(&by);
+    }
     if tries.lasted() >= context.plan.settings.ddl.retry_for {
         return Err(match error {
-            Ok(error) => given_up(step, context, tries, Some(&error), &by).into(),
+            Ok(error) => given_up(step, context, tries, Some(&error), &tries.by).into(),
             Err(closed) => closed,
         });
     }

@@ -47,9 +47,9 @@ fn start(change: &Change) -> std::thread::JoinHandle<Said> {
     std::thread::spawn(move || Said::from(command.output().unwrap()))
 }
 
-/// Asks until the first column of the first row is not 0; panics after 20 s.
+/// Asks until the first column of the first row is not 0; panics after a minute.
 async fn until(session: &mut Connection, sql: &str) {
-    for _ in 0..400 {
+    for _ in 0..1200 {
         let rows = session.query(sql, &[]).await.unwrap();
         if !matches!(rows.first().map(|row| &row[0]), None | Some(Value::Int(0) | Value::Null)) {
             return;
@@ -101,7 +101,7 @@ async fn nobody_queues_while_a_long_reader_is_there_on_postgres() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_never_gets_its_lock_names_who_was_in_the_way_on_postgres() {
     let Some(database) = servers::postgres().await else { return };
-    let settings = "[ddl]\nlock-timeout = \"700ms\"\nretry-for = \"2s\"\n";
+    let settings = "[ddl]\nlock-timeout = \"1s\"\nretry-for = \"3s\"\n";
     // The lock of the other side of the foreign key is one that the statement does not tell.
     let change = change(database, "ALTER TABLE c DROP CONSTRAINT c_t;", settings).await;
     let mut session = change.session().await;
@@ -111,7 +111,7 @@ async fn a_step_that_never_gets_its_lock_names_who_was_in_the_way_on_postgres() 
     let said = change.say(&["run"]);
     let named = [
         "try 1 was given up",
-        "step expand.1 (expand.sql:1) did not get its lock in 2 s, in ",
+        "step expand.1 (expand.sql:1) did not get its lock in 3 s, in ",
         "in the way: session ",
         "application batch job): idle in transaction",
         "hint: when what is in the way has ended",

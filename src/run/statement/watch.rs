@@ -6,7 +6,7 @@ use crate::database::{self, Blocker, DatabaseError, Session};
 use crate::plan::Step;
 use crate::run::{Context, Event};
 
-/// The pause before each look: most statements have ended before the first.
+/// The longest pause before each look: most statements have ended before the first.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What was seen of a statement while it ran.
@@ -30,12 +30,14 @@ pub(super) async fn execute<S: Session>(
 ) -> (Result<u64, DatabaseError>, Watched) {
     let mut watched = Watched::default();
     let Some(id) = context.session else { return (session.execute(sql, &[]).await, watched) };
+    // Several looks fit into the time for which it waits for a lock.
+    let pause = PAUSE.min(context.plan.settings.ddl.lock_timeout / 4);
     let mut queued = Duration::ZERO;
     let mut second = None;
     let mut running = std::pin::pin!(session.execute(sql, &[]));
     loop {
         let look = async {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
             look(&mut second, context.url, id).await
         };
         let seen = tokio::select! {
@@ -54,7 +56,7 @@ pub(super) async fn execute<S: Session>(
             }
             watched.by = by;
         }
-        queued = if traffic > 0 { queued + PAUSE } else { Duration::ZERO };
+        queued = if traffic > 0 { queued + pause } else { Duration::ZERO };
         watched.gave_way |= online && queued >= context.plan.settings.ddl.lock_timeout;
         if let (true, Some(second)) = (watched.gave_way, &mut second) {
             // It is asked for again at the next look, if this did not reach it.
