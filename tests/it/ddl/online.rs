@@ -51,7 +51,8 @@ async fn a_build_that_goes_on_is_waited_for() {
     child.wait().unwrap();
     let number = look.query("SELECT 't_a'::regclass::oid", &[]).await.unwrap();
     let run = start(&change);
-    until(&mut look, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lockkeeper' AND datname = current_database() AND query LIKE '%pg_blocking_pids%'").await;
+    // It has looked for whom the build waits.
+    until(&mut look, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lockkeeper' AND datname = current_database() AND state = 'idle' AND query LIKE '%pg_blocking_pids%'").await;
     execute(&mut writer, &["COMMIT"]).await;
     let waited = [
         "the server is still building the index of an earlier run",
@@ -180,7 +181,9 @@ async fn a_reindex_that_was_cut_off_is_mended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_detach_that_was_cut_off_is_finalized() {
     let Some(database) = servers::postgres().await else { return };
-    let change = change(database, "CREATE TABLE other (id int);", "").await;
+    // The reader counts as one who goes, however long the run takes to get there.
+    let settings = "[ddl]\nlock-timeout = \"1m\"\n";
+    let change = change(database, "CREATE TABLE other (id int);", settings).await;
     change.write("contract.sql", "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;");
     let mut look = connect(&change, "look").await;
     execute(
