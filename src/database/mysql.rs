@@ -17,7 +17,11 @@ use crate::plan::Expectation;
 use crate::sql::Name;
 
 /// A connection to a MySQL or MariaDB server.
-pub struct Connection(MySqlConnection);
+pub struct Connection {
+    driver: MySqlConnection,
+    /// Not MariaDB's.
+    is_mysql: bool,
+}
 
 impl Connection {
     pub(super) async fn open(url: &str) -> crate::error::Result<Self> {
@@ -43,29 +47,31 @@ impl Connection {
             .await
             .map_err(|_| place.silent(CONNECT_TIMEOUT.as_secs()))?
             .map_err(|error| place.refused(url, &error))?;
-        let mut connection = Self(connection);
+        let mut connection = Self { driver: connection, is_mysql: false };
         let seconds = LOCK_TIMEOUT.as_secs();
         // The driver asks for IGNORE_SPACE, under which other words are reserved than in everybody else's sessions.
-        // Only MariaDB ends a transaction in which nothing happens; MySQL does not read such a comment.
+        // Only MariaDB ends a transaction in which nothing happens; MySQL does not read such a comment, see below.
         let settings = format!(
             "SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}, \
              sql_mode = @@GLOBAL.sql_mode /*M!100300 , idle_transaction_timeout = {} */",
             IDLE_TIMEOUT.as_secs()
         );
-        match connection.execute(&settings, &[]).await {
-            Ok(_) => Ok(connection),
-            Err(error) => Err(Error::new(Kind::Connection, format!("no session on {place}")).because(error)),
-        }
+        let no_session =
+            |error: DatabaseError| Error::new(Kind::Connection, format!("no session on {place}")).because(error);
+        connection.execute(&settings, &[]).await.map_err(no_session)?;
+        let flavour = "SELECT version() LIKE '%MariaDB%'";
+        connection.is_mysql = connection.query(flavour, &[]).await.map_err(no_session)? == [[Value::Int(0)]];
+        Ok(connection)
     }
 
     /// The statement stays prepared: its close has no answer, and over TCP the next statement would wait for
     /// the server's delayed acknowledgement, 40 ms each time.
     pub(super) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
-        let sql = AssertSqlSafe(sql.to_string());
+        let sql = AssertSqlSafe(if self.is_mysql { with_idle_limit(sql) } else { sql.to_string() });
         let result = if parameters.is_empty() {
-            sqlx::raw_sql(sql).execute(&mut self.0).await
+            sqlx::raw_sql(sql).execute(&mut self.driver).await
         } else {
-            bind(sqlx::query(sql), parameters).execute(&mut self.0).await
+            bind(sqlx::query(sql), parameters).execute(&mut self.driver).await
         };
         Ok(result.map_err(|error| database_error(&error))?.rows_affected())
     }
@@ -73,13 +79,29 @@ impl Connection {
     pub(super) async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, DatabaseError> {
         let sql = AssertSqlSafe(sql.to_string());
         let rows = if parameters.is_empty() {
-            sqlx::raw_sql(sql).fetch_all(&mut self.0).await
+            sqlx::raw_sql(sql).fetch_all(&mut self.driver).await
         } else {
-            bind(sqlx::query(sql), parameters).fetch_all(&mut self.0).await
+            bind(sqlx::query(sql), parameters).fetch_all(&mut self.driver).await
         };
         let rows = rows.map_err(|error| database_error(&error))?;
         let as_text = parameters.is_empty();
         rows.iter().map(|row| (0..row.len()).map(|column| decode(row, column, as_text)).collect()).collect()
+    }
+}
+
+/// MySQL ends idle sessions, and does not ask whether they are in a transaction: the time that such a session has is cut
+/// short from BEGIN to the end.
+fn with_idle_limit(sql: &str) -> String {
+    let seconds = IDLE_TIMEOUT.as_secs();
+    match sql {
+        "BEGIN" => format!(
+            "SET @lockkeeper_idle = if(@@SESSION.wait_timeout = {seconds}, @lockkeeper_idle, @@SESSION.wait_timeout), \
+             SESSION wait_timeout = {seconds}; BEGIN"
+        ),
+        "COMMIT" | "ROLLBACK" => {
+            format!("{sql}; SET SESSION wait_timeout = coalesce(@lockkeeper_idle, @@GLOBAL.wait_timeout)")
+        }
+        _ => sql.to_string(),
     }
 }
 
@@ -142,8 +164,8 @@ fn database_error(error: &sqlx::Error) -> DatabaseError {
         1205 | 3572 => DatabaseErrorKind::LockTimeout,
         // Deadlock; the row changed since the snapshot (MariaDB).
         1213 | 1020 => DatabaseErrorKind::Deadlock,
-        // Server shutdown, aborted or killed connection, network errors, the client's own two.
-        1053 | 1152 | 1158..=1161 | 1927 | 2006 | 2013 => DatabaseErrorKind::ConnectionLost,
+        // Server shutdown, aborted or killed connection, network errors, the client's own two, MySQL's idle session.
+        1053 | 1152 | 1158..=1161 | 1927 | 2006 | 2013 | 4031 => DatabaseErrorKind::ConnectionLost,
         _ => DatabaseErrorKind::Statement,
     };
     let (code, message) = (Some(server.number().to_string()), server.message().to_string());

@@ -24,8 +24,9 @@ pub async fn trigger_version<S: Session>(
                 WHERE t.tgrelid = to_regclass($1) AND t.tgname = $2 AND t.tgenabled IN ('O', 'A')";
             session.query(sql, &[Value::Text(dialect.quote_name(table)), of_trigger]).await?
         }
+        // MySQL has no md5() from 9.6 on.
         Dialect::Mysql => {
-            let sql = "SELECT concat_ws(' ', created, md5(action_statement)) FROM information_schema.triggers
+            let sql = "SELECT concat_ws(' ', created, sha2(action_statement, 256)) FROM information_schema.triggers
                 WHERE event_object_schema = coalesce(?, database()) AND event_object_table = ? AND trigger_name = ?";
             let schema = super::optional(table.schema.as_deref());
             session.query(sql, &[schema, Value::Text(table.name.clone()), of_trigger]).await?

@@ -35,7 +35,11 @@ fn text(text: &str) -> Value {
 
 /// The key as `name type, name type`.
 async fn key(session: &mut Connection, table: &str) -> String {
-    let column = |column: &KeyColumn| format!("{} {}", column.name, column.data_type);
+    // MySQL shows no width of integers.
+    let column = |column: &KeyColumn| {
+        let data_type = column.data_type.replace("int(20)", "int").replace("int(11)", "int");
+        format!("{} {data_type}", column.name)
+    };
     let show = |key: Key| key.columns.iter().map(column).collect::<Vec<_>>().join(", ");
     keys_of(session, &name(table)).await.unwrap().into_iter().next().map_or("none".to_string(), show)
 }

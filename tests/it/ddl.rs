@@ -153,7 +153,7 @@ async fn a_prepared_transaction_and_a_waiting_statement_are_in_the_way_too() {
 /// MariaDB tells who holds a table only with a plugin; without it, which transactions may be it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_never_gets_its_lock_names_who_may_be_in_the_way_on_mariadb() {
-    let Some(database) = servers::mariadb().await else { return };
+    let Some(database) = servers::mariadb_itself().await else { return };
     let settings = "[ddl]\nlock-timeout = \"1s\"\nretry-for = \"1s\"\n";
     let change = change(database, "ALTER TABLE t ADD COLUMN b int;", settings).await;
     let mut busy = connect(&change, "").await;

@@ -336,7 +336,8 @@ async fn a_user_of_the_old_version_holds_the_gate_on_mariadb() {
     );
     let mut session = change.session().await;
     for version in ["v1", "v2"] {
-        session.execute(&format!("CREATE OR REPLACE USER orders_{version}@localhost"), &[]).await.unwrap();
+        session.execute(&format!("DROP USER IF EXISTS orders_{version}@localhost"), &[]).await.unwrap();
+        session.execute(&format!("CREATE USER orders_{version}@localhost"), &[]).await.unwrap();
         session.execute(&format!("GRANT SELECT ON *.* TO orders_{version}@localhost"), &[]).await.unwrap();
     }
     drop(session);

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lockkeeper::database::temporary::{Engine, Server, Share, start};
-use lockkeeper::database::{Session, connect};
+use lockkeeper::database::{Connection, Session, connect, server_version};
 use lockkeeper::error::Result;
 use lockkeeper::sql::Dialect;
 
@@ -76,6 +76,17 @@ pub(crate) async fn mariadb() -> Option<TestDatabase> {
     database(Engine::Mariadb, "LOCKKEEPER_TEST_MARIADB_URL").await
 }
 
+/// An empty database of what only MariaDB has, words or types; `LOCKKEEPER_TEST_MARIADB_URL` may name a MySQL.
+pub(crate) async fn mariadb_itself() -> Option<TestDatabase> {
+    let database = mariadb().await?;
+    let mut session = connect(&database.url, "lockkeeper test").await.unwrap();
+    if is_mariadb(&mut session).await {
+        return Some(database);
+    }
+    skip(&"MariaDB", "the server is a MySQL");
+    None
+}
+
 /// The temporary server of this test run, for tests of the server itself.
 pub(crate) fn temporary(engine: Engine) -> Option<&'static Server> {
     // Static, so that the server stays while one test of the process has yet to ask for it.
@@ -117,6 +128,22 @@ async fn database(engine: Engine, variable: &str) -> Option<TestDatabase> {
     })
 }
 
+/// MariaDB has a table `seq_1_to_350`; this is MySQL's.
+pub(crate) fn numbers(first: u32, last: u32) -> String {
+    format!(
+        "(SELECT number - 1 + {first} AS seq FROM JSON_TABLE(concat('[', repeat('0,', {last} - {first}), '0]'), \
+         '$[*]' COLUMNS (number FOR ORDINALITY)) AS numbers)"
+    )
+}
+
+/// Those that the tests ask for.
+const NUMBERS: [(u32, u32); 9] =
+    [(0, 350), (1, 150), (1, 250), (1, 300), (1, 350), (1, 400), (1, 1_000), (1, 15_000), (1, 30_000)];
+
+pub(crate) async fn is_mariadb(session: &mut Connection) -> bool {
+    server_version(session).await.unwrap().starts_with("MariaDB")
+}
+
 /// A database on somebody's own server.
 async fn create_on(server: &str, name: &str) -> String {
     let mut session = connect(server, "lockkeeper test").await.unwrap();
@@ -124,6 +151,12 @@ async fn create_on(server: &str, name: &str) -> String {
     session.execute(&format!("CREATE DATABASE {}", dialect.quote(name)), &[]).await.unwrap();
     let mut url = url::Url::parse(server).unwrap();
     url.set_path(name);
+    if dialect == Dialect::Mysql && !is_mariadb(&mut session).await {
+        for (first, last) in NUMBERS {
+            let view = format!("CREATE VIEW {name}.seq_{first}_to_{last} AS {}", numbers(first, last));
+            session.execute(&view, &[]).await.unwrap();
+        }
+    }
     url.to_string()
 }
 

@@ -238,6 +238,6 @@ async fn the_failing_row_is_named_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_failing_row_is_named_on_mariadb() {
-    let Some(database) = servers::mariadb().await else { return };
+    let Some(database) = servers::mariadb_itself().await else { return };
     the_failing_row_is_named(database, Dialect::Mysql, "'secret'").await;
 }

@@ -32,9 +32,9 @@ async fn values_come_back_as_they_went() {
     assert_eq!(session.query("SELECT * FROM t WHERE i = ?", &values[..1]).await, Ok(vec![values.to_vec()]));
     let above = "SELECT 18446744073709551615";
     assert_eq!(session.query(above, &[]).await, Ok(vec![vec![text("18446744073709551615")]]));
-    let catalogue = "SELECT table_name, column_type FROM information_schema.columns
+    let catalogue = "SELECT table_name, replace(column_type, '(20)', '') FROM information_schema.columns
         WHERE table_schema = database() AND column_name = ?";
-    assert_eq!(session.query(catalogue, &[text("i")]).await, Ok(vec![vec![text("t"), text("bigint(20)")]]));
+    assert_eq!(session.query(catalogue, &[text("i")]).await, Ok(vec![vec![text("t"), text("bigint")]]));
 }
 
 #[tokio::test]
@@ -70,7 +70,8 @@ async fn errors_are_told_apart() {
     run(&mut first, &["COMMIT"]).await;
     let missing = fails(&mut second, "SELECT nope FROM t").await;
     assert_eq!(missing.kind, DatabaseErrorKind::Statement);
-    assert_eq!(missing.to_string(), "Unknown column 'nope' in 'SELECT' (1054)");
+    let said = missing.to_string().replace("'field list'", "'SELECT'");
+    assert_eq!(said, "Unknown column 'nope' in 'SELECT' (1054)");
 }
 
 #[tokio::test]
@@ -121,11 +122,11 @@ async fn the_key_is_found() {
         ],
     )
     .await;
-    assert_eq!(key(&mut session, "single").await, "id bigint(20) unsigned");
-    assert_eq!(key(&mut session, &format!("{}.single", database.name())).await, "id bigint(20) unsigned");
-    assert_eq!(key(&mut session, "composite").await, "a int(11), b varchar(20)");
+    assert_eq!(key(&mut session, "single").await, "id bigint unsigned");
+    assert_eq!(key(&mut session, &format!("{}.single", database.name())).await, "id bigint unsigned");
+    assert_eq!(key(&mut session, "composite").await, "a int, b varchar(20)");
     assert_eq!(key(&mut session, "Odd `Name").await, "The Key varchar(9)");
-    assert_eq!(key(&mut session, "uniques").await, "c int(11), b varchar(99)");
+    assert_eq!(key(&mut session, "uniques").await, "c int, b varchar(99)");
     assert_eq!(key(&mut session, "keyless").await, "none");
     assert_eq!(key(&mut session, "missing").await, "none");
 }
@@ -142,7 +143,7 @@ async fn expectations() {
         &mut session,
         &[
             "ALTER TABLE t ADD COLUMN b int, MODIFY a int NOT NULL, ADD CONSTRAINT t_check CHECK (b > 0), ADD INDEX t_b (b)",
-            "CREATE FUNCTION t_function() RETURNS int RETURN 1",
+            "CREATE FUNCTION t_function() RETURNS int DETERMINISTIC RETURN 1",
             "CREATE TRIGGER t_sync BEFORE INSERT ON t FOR EACH ROW BEGIN SET new.a = 1; SET new.b = 2; END",
             "CREATE VIEW t_view AS SELECT 1",
         ],
