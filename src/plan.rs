@@ -13,8 +13,10 @@ pub mod revert;
 pub mod settings;
 pub mod step;
 pub mod strategy;
+mod tables;
 
 pub use backfill::{Backfill, Rows};
 pub use manner::{Manner, SMALL_TABLE, Way, manner};
 pub use settings::{Consumer, Ddl, Kubernetes, Limit, Settings, Strategy, Throttle};
 pub use step::{Action, Expectation, Phase, Plan, PlanFile, Probe, Step, Trigger, Verify};
+pub use tables::tables;

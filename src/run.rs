@@ -359,6 +359,8 @@ async fn open<S: Session>(
             on_event(Event::SettingsChanged { files: changed });
         }
     }
+    let settled = context.ledger.settle_tables(session, context.lease, plan).await;
+    settled.map_err(|trouble| trouble.into_error(&plan.name))?;
     let done = records.iter().filter(|record| record.state == State::Done).count();
     on_event(Event::Opened { plan: plan.name.clone(), steps: plan.steps.len(), done });
     // Before the plan is registered there are no records, and every step is still to come.

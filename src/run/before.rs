@@ -1,5 +1,5 @@
-//! What is judged before the first step of a change: whether those that it depends on are finished, and its own
-//! statements, by the linter's rules.
+//! What is judged before the first step of a change: whether those that it depends on are finished, whether another one
+//! is under way on its tables, and its own statements, by the linter's rules.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ pub struct Force<'a> {
 /// Judges a change that has not begun; one that has is let through. What was forced is told, and the ledger keeps it.
 ///
 /// # Errors
-/// A change that it depends on is not finished; what speaks against it, unless it is forced.
+/// A change that it depends on is not finished; what speaks against it, or another change on the same table that is not
+/// finished, unless it is forced.
 pub async fn judge<S: Session>(
     session: &mut S,
     ledger: &Ledger,
@@ -44,17 +45,27 @@ pub async fn judge<S: Session>(
     // Whoever may not read the whole schema is judged by the files alone, and that is stricter: a table that is not
     // known is big and busy.
     let live = live::read(request.url).await.ok();
-    let against = against(plan, &request.directory, live, settings)?;
+    let mut against = against(plan, &request.directory, live, settings)?;
+    let of_its_own = !against.is_empty();
+    for (other, table) in ledger.in_the_way(session, plan).await.map_err(unreadable)? {
+        against.push(format!("{other} has begun on {table} and is not finished"));
+    }
     if against.is_empty() {
         return Ok(());
     }
     let Some(Force { by, reason }) = force else {
-        let mut error =
-            Error::new(Kind::Refused, format!("{} is not begun: its own statements speak against it", plan.name));
+        let mut error = match of_its_own {
+            true => {
+                Error::new(Kind::Refused, format!("{} is not begun: its own statements speak against it", plan.name))
+                    .hint("`lockkeeper explain` with a name in parentheses says why, and what to write in its place")
+            }
+            false => Error::new(Kind::Waiting, format!("{} is not begun: another change is in its way", plan.name))
+                .hint("finish or revert that one first: `lockkeeper status` says what it waits for"),
+        };
         error.causes = against;
-        return Err(error
-            .hint("`lockkeeper explain` with a name in parentheses says why, and what to write in its place")
-            .hint("where it is right as it is, `run --force --reason` begins it, and the ledger keeps why"));
+        return Err(
+            error.hint("where it is right as it is, `run --force --reason` begins it, and the ledger keeps why")
+        );
     };
     begin(session).await.map_err(unreadable)?;
     let written = async {

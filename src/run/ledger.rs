@@ -15,6 +15,7 @@ mod record;
 mod revert;
 mod schema;
 mod search_path;
+mod tables;
 mod words;
 
 use crate::database::{DatabaseError, Session, Value};

@@ -109,6 +109,59 @@ async fn not_null_that_reads_every_row_under_the_lock_is_refused_behind_the_proo
     expect(&change.say(&["run"]), 1, &["backfill.sql:2: ", "every row is read under the lock (set-not-null)"]);
 }
 
+/// Another change on the same table that is not finished is waited for, or gone past by a person's word.
+async fn another_change_is_in_the_way(database: TestDatabase, dialect: Dialect) {
+    let mut change = Change::rename(database, dialect, 10).await;
+    let first = change.path.clone();
+    change.named("0043_note");
+    let second = change.path.clone();
+    change.write("expand.sql", "ALTER TABLE orders ADD COLUMN note text;");
+    change.write("change.toml", &format!("dialect = \"{dialect}\""));
+    change.named("0044_other");
+    let third = change.path.clone();
+    change.write("expand.sql", "CREATE TABLE parcels (id int);");
+    change.write("change.toml", &format!("dialect = \"{dialect}\""));
+    change.path.clone_from(&first);
+    expect(&change.say(&["run"]), 3, &["gate approval: pending"]);
+    change.path = third;
+    expect(&change.say(&["run"]), 0, &["finished"]);
+    change.path.clone_from(&second);
+    let said =
+        ["is not begun: another change is in its way", "0042_orders_status has begun on orders and is not finished"];
+    expect(&change.say(&["run"]), 3, &said);
+    expect(&change.say(&["status"]), 0, &["not begun"]);
+    // Undone, it is in nobody's way; begun again and finished, neither.
+    change.path.clone_from(&first);
+    expect(&change.say(&["revert", "--yes"]), 0, &["undone"]);
+    change.path.clone_from(&second);
+    expect(&change.say(&["run", "--phase", "expand"]), 0, &[]);
+    change.path = first;
+    // All of its steps are done, and its end is not written yet.
+    let said = ["0043_note has begun on orders and is not finished"];
+    let table = if dialect == Dialect::Postgres { "lockkeeper.plan" } else { "lockkeeper_plan" };
+    let not_yet = format!("UPDATE {table} SET finished_at = NULL WHERE name = '0043_note'");
+    change.session().await.execute(&not_yet, &[]).await.unwrap();
+    expect(&change.say(&["run"]), 3, &said);
+    expect(&change.say(&["run", "--force", "--reason", "other columns"]), 3, &["forced", "gate approval: pending"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_change_is_in_the_way_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    another_change_is_in_the_way(database, Dialect::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_change_is_in_the_way_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    another_change_is_in_the_way(database, Dialect::Mysql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_change_is_in_the_way_on_sqlite() {
+    another_change_is_in_the_way(servers::sqlite(), Dialect::Sqlite).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_begins_after_those_that_it_depends_on() {
     let mut change = Change::rename(servers::sqlite(), Dialect::Sqlite, 10).await;

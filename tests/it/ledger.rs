@@ -236,7 +236,8 @@ async fn values_of_rows_stay_out(database: TestDatabase, dialect: Dialect, steps
         change.write("change.toml", &format!("dialect = \"{dialect}\""));
         change.write("expand.sql", &format!("CREATE TABLE u{number} (id int);"));
         change.write("backfill.sql", backfill);
-        let said = change.say(&["run"]);
+        // The one before is not finished, on the same table.
+        let said = change.say(&["run", "--force", "--reason", "a test"]);
         expect(&said, 4, &["step backfill.1 (backfill.sql:1)", code]);
         expect(&change.say(&["status"]), 0, &["last problem: step backfill.1 (backfill.sql:1)"]);
     }
@@ -248,7 +249,7 @@ async fn values_of_rows_stay_out(database: TestDatabase, dialect: Dialect, steps
     change.write("change.toml", &format!("dialect = \"{dialect}\""));
     change.write("expand.sql", "CREATE TABLE u (id int);");
     change.write("backfill.sql", "UPDATE t SET b = a WHERE b IS NULL;");
-    expect(&change.say(&["run"]), 4, &["row 1 of `t` differs"]);
+    expect(&change.say(&["run", "--force", "--reason", "a test"]), 4, &["row 1 of `t` differs"]);
 
     let all = everything(&mut session).await;
     assert!(all.contains("step backfill.1 (backfill.sql:1) failed"), "{all}");
