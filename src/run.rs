@@ -35,8 +35,8 @@ pub use event::Event;
 use gates::Gates;
 pub use gates::evidence;
 pub use ledger::{
-    HeldBy, Lease, Ledger, NextStep, Overview, Pause, PlanRecord, ProofOutcome, ProofRecord, RevertRecord, State,
-    StepRecord, Throttled, Worker,
+    HeldBy, Lease, Ledger, NextStep, Overview, Pause, PlanRecord, ProofOutcome, ProofRecord, Quarantined, RevertRecord,
+    State, StepRecord, Throttled, Worker,
 };
 pub use reminder::Reminder;
 use throttle::Ahead;
@@ -88,6 +88,8 @@ pub struct Status<'a> {
     pub revert_steps: Vec<StepRecord>,
     /// The last proof of each step that proves.
     pub proofs: Vec<ProofRecord>,
+    /// The rows that its backfills could not fill.
+    pub quarantined: Vec<Quarantined>,
     pub judgements: Vec<(Phase, Vec<Judgement>)>,
     /// Who fills ranges of its backfills.
     pub workers: Vec<Worker>,
@@ -387,7 +389,12 @@ async fn check_keys<S: Session>(session: &mut S, plan: &Plan) -> Result<()> {
         {
             continue;
         }
-        if let Err(trouble) = range::Ranges::of(session, &backfill.rows, None).await {
+        let ranges = range::Ranges::of(session, &backfill.rows, None).await;
+        let checked = match ranges {
+            Ok(ranges) if plan.settings.quarantine => ranges.tell_rows_apart().map_err(Trouble::from),
+            other => other.map(drop),
+        };
+        if let Err(trouble) = checked {
             let error = in_words(trouble);
             return Err(Error { message: format!("{place}: {}", error.message), ..error });
         }

@@ -116,6 +116,7 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
         forced: None,
         revert: None,
         revert_steps: Vec::new(),
+        quarantined: Vec::new(),
         judgements: Vec::new(),
         runner: None,
         workers: Vec::new(),
@@ -129,6 +130,7 @@ async fn of_change(args: &Args, target: &mut Target, paces: &mut Paces, began: I
         status.revert = ledger.last_revert(session, &plan.name).await.map_err(refused)?;
         status.revert_steps = ledger.revert_steps(session, &plan.name).await.map_err(refused)?;
         status.proofs = ledger.proofs(session, &plan.name).await.map_err(refused)?;
+        status.quarantined = ledger.quarantined(session, &plan.name).await.map_err(refused)?;
         status.workers = ledger.workers(session, &plan.name).await.map_err(refused)?;
         status.runner = ledger.runner(session).await.map_err(refused)?;
         status.pause = ledger.paused(session, &plan.name).await.map_err(refused)?;

@@ -55,6 +55,9 @@ pub struct Settings {
     pub batch_rows: u64,
     /// `backfill.batch-time`: the time that a batch is steered to; 100 ms.
     pub batch_time: Duration,
+    /// `backfill.on-error = "quarantine"`: a row that the statement fails on is left for the end, and the others are
+    /// filled; otherwise the run stops there.
+    pub quarantine: bool,
     pub throttle: Throttle,
     /// `proof.repair`: rows that differ are filled again by the statement of backfill.sql; false.
     pub repair: bool,
@@ -120,6 +123,7 @@ impl Default for Settings {
             batch_rows: 1_000,
             batch_time: Duration::from_millis(100),
             throttle: Throttle::default(),
+            quarantine: false,
             repair: false,
             proof_lock_time: Duration::from_secs(1),
             ddl: Ddl::default(),
@@ -162,6 +166,14 @@ impl Settings {
             consumers: file.consumers.into_iter().map(file::Consumer::read).collect(),
             batch_rows: file.backfill.batch_rows.unwrap_or(defaults.batch_rows),
             batch_time: of_key(file.backfill.batch_time, "backfill.batch-time", defaults.batch_time, path)?,
+            quarantine: match file.backfill.on_error.as_deref() {
+                None | Some("stop") => false,
+                Some("quarantine") => true,
+                Some(other) => {
+                    return Err(Error::input(format!("{path}: no `backfill.on-error = \"{other}\"`"))
+                        .hint("it is \"stop\", or \"quarantine\" to fill all other rows first"));
+                }
+            },
             repair: file.proof.repair.unwrap_or(defaults.repair),
             proof_lock_time: of_key(file.proof.lock_time, "proof.lock-time", defaults.proof_lock_time, path)?,
             throttle: file.throttle.read(path)?,
@@ -332,6 +344,7 @@ mod file {
     pub(super) struct Backfill {
         pub(super) batch_rows: Option<u64>,
         pub(super) batch_time: Option<String>,
+        pub(super) on_error: Option<String>,
     }
 
     #[derive(Deserialize, Default)]

@@ -42,6 +42,9 @@ fn parts(event: &Event) -> (&'static str, Value) {
                 "milliseconds": whole(*milliseconds),
             }),
         ),
+        Event::Quarantined { step, row, because } => {
+            ("quarantined", json!({ "step": step, "row": row, "because": because }))
+        }
         Event::Retry { step, attempt, because, by, milliseconds } => (
             "retry",
             json!({

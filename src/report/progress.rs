@@ -171,6 +171,9 @@ pub fn lines(event: &Event) -> Vec<String> {
             let done = rows_of(*rows_done, *rows_total);
             vec![format!("  {step}  {done} (last batch: {rows} rows in {milliseconds} ms)")]
         }
+        Event::Quarantined { step, row, because } => {
+            vec![format!("  {step}  {}: row {row} cannot be filled: {because}", "quarantined".yellow())]
+        }
         Event::Retry { step, attempt, because, by, milliseconds } => {
             let retry = format!(
                 "  {step}  {because}; try {attempt} was given up so that nobody queues behind it, the next in {milliseconds} ms"

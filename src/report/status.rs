@@ -70,6 +70,9 @@ pub fn text(status: &Status<'_>, paces: &Paces) -> String {
                 one_line(&step.sql)
             );
             text += &workers_text(status, step);
+            for row in status.quarantined.iter().filter(|row| row.step == step.id) {
+                text += &format!("  {:<12} quarantined: row {}: {}\n", "", row.row(), row.because);
+            }
             if let Some(proof) = status.proofs.iter().find(|proof| proof.step == step.id) {
                 text += &format!("  {:<12} {}\n", "", last_proof(proof));
             }
@@ -132,6 +135,8 @@ pub fn json(status: &Status<'_>) -> String {
                     "rows_done": record.filter(|_| is_backfill(step)).map(|record| record.rows_done),
                     "rows_total": record.filter(|_| is_backfill(step)).and_then(|record| record.rows_total),
                     "average_per_second": record.filter(|_| is_backfill(step)).and_then(|record| average(status, record)),
+                    "quarantined": status.quarantined.iter().filter(|row| row.step == step.id)
+                        .map(|row| json!({ "row": row.row(), "because": row.because })).collect::<Vec<_>>(),
                     "problem": record.and_then(|record| record.problem.clone()),
                     "started_at": record.and_then(|record| record.started_at.clone()),
                     "finished_at": record.and_then(|record| record.finished_at.clone()),

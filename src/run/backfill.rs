@@ -8,6 +8,7 @@
 mod batch;
 mod failing;
 mod join;
+mod quarantine;
 mod worker;
 
 use std::future::poll_fn;
@@ -76,6 +77,9 @@ pub(super) async fn fill<S: Session>(
     let begun = record.final_key.clone().filter(|_| record.state == State::Running);
     let before = ledger.goes_by(session, &plan.name, &step.id).await?.filter(|_| begun.is_some());
     let ranges = Ranges::of(session, &backfill.rows, before.as_deref()).await?;
+    if plan.settings.quarantine {
+        ranges.tell_rows_apart()?;
+    }
     let moved = match &begun {
         Some(final_key) if !final_key.is_empty() => ranges.moved(session, before.as_deref(), final_key).await?,
         _ => None,
@@ -139,6 +143,7 @@ pub(super) async fn fill<S: Session>(
         job.ranges.see_to_the_end(session, &backfill.rows, &job.final_key).await?;
     }
     let rows_done = job.rows_done.load(Ordering::SeqCst);
+    quarantine::try_again(session, context, &job).await?;
     job.watch.end(session).await?;
     begin(session).await?;
     let written = async {

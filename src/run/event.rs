@@ -52,6 +52,12 @@ pub enum Event {
         rows: u64,
         milliseconds: u128,
     },
+    /// The statement of a backfill fails on this row: it is left for the end.
+    Quarantined {
+        step: String,
+        row: String,
+        because: String,
+    },
     /// A lock was not to be had: the step is tried again after a pause.
     Retry {
         step: String,

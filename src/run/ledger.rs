@@ -10,6 +10,7 @@ mod origin;
 mod overview;
 mod pause;
 mod proof;
+mod quarantine;
 pub(in crate::run) mod range;
 mod record;
 mod revert;
@@ -28,6 +29,7 @@ pub use lease::{HeldBy, Lease};
 pub use overview::{NextStep, Overview, Worker};
 pub use pause::{Pause, Throttled};
 pub use proof::{ProofOutcome, ProofRecord};
+pub use quarantine::Quarantined;
 pub use record::{PlanRecord, State, StepRecord};
 use record::{optional, record, string};
 pub use revert::RevertRecord;
@@ -135,7 +137,7 @@ impl Ledger {
 
     /// Takes a plan out of the ledger, but for its story: events, approvals, evidence; in a transaction of the caller.
     pub(super) async fn forget<S: Session>(&self, session: &mut S, plan: &str) -> Result<(), DatabaseError> {
-        for table in ["plan_file", "plan_table", "step", "range", "backfill_key"] {
+        for table in ["plan_file", "plan_table", "step", "range", "backfill_key", "quarantine"] {
             let sql = format!("DELETE FROM {{prefix}}{table} WHERE plan = ?");
             self.execute(session, &sql, &[text(plan)]).await?;
         }
@@ -286,6 +288,8 @@ impl Ledger {
         )
         .await?;
         self.drop_ranges(session, plan, step).await?;
+        let sql = "DELETE FROM {prefix}quarantine WHERE plan = ? AND step = ?";
+        self.execute(session, sql, &[text(plan), text(step)]).await?;
         self.set_state(session, plan, step, State::Pending).await
     }
 

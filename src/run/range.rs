@@ -127,6 +127,18 @@ impl Ranges {
         Ok(rows.first().map(|row| encode(row)))
     }
 
+    /// Refuses rows that have nothing by which each could be named.
+    pub(super) fn tell_rows_apart(&self) -> Result<(), Error> {
+        match &self.cut {
+            Cut::Key(_) => Ok(()),
+            Cut::Blocks(_) => Err(Error::input(format!(
+                "rows of {} cannot be quarantined: it has no key by which each could be named",
+                self.table
+            ))
+            .hint("add a primary key, or leave `on-error` out of change.toml")),
+        }
+    }
+
     /// What its places mean: the columns of the key with their types, or `ctid`.
     pub(super) fn goes_by(&self) -> &str {
         &self.goes_by

@@ -18,7 +18,7 @@ const ROWS: i64 = 250;
 
 /// When the answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lost {
+pub(crate) enum Lost {
     /// The statement never reached the server.
     Before,
     /// It took effect, but nobody heard of it.
@@ -26,10 +26,21 @@ enum Lost {
 }
 
 /// Loses the answer to the n-th statement, counted over all sessions of one run of the plan.
-struct Fault {
+pub(crate) struct Fault {
     counted: AtomicU32,
     number: u32,
     lost: Lost,
+}
+
+impl Fault {
+    pub(crate) fn at(number: u32, lost: Lost) -> Self {
+        Self { counted: AtomicU32::new(0), number, lost }
+    }
+
+    /// Whether there were as many answers.
+    pub(crate) fn has_hit(&self) -> bool {
+        self.counted.load(Ordering::SeqCst) >= self.number
+    }
 }
 
 /// A session whose connection is gone after the fault.
@@ -95,6 +106,18 @@ async fn run_once(session: &mut Flaky<'_>, url: &str, plan: &Plan, path: &Path) 
         url,
     };
     run::carry_out(session, &ledger, &lease, &request, &mut |_| {}).await
+}
+
+/// Runs the plan until a run ends that lost no answer.
+pub(crate) async fn run_past(url: &str, plan: &Plan, path: &Path, fault: &Fault) -> Result<Outcome, Error> {
+    loop {
+        let connection = database::connect(url, "lockkeeper crash loop").await.unwrap();
+        let mut session = Flaky { connection: Some(connection), dialect: plan.dialect, fault };
+        let ended = run_once(&mut session, url, plan, path).await;
+        if session.connection.is_some() {
+            return ended;
+        }
+    }
 }
 
 /// Runs the plan again and again until it is finished; at most one run fails, by the fault.

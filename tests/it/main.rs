@@ -31,6 +31,7 @@ mod metrics;
 mod plan;
 mod proof;
 mod python;
+mod quarantine;
 mod read_only;
 mod recipes;
 mod releases;

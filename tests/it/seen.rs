@@ -75,6 +75,7 @@ fn samples() -> Vec<Event> {
         Event::BegunAgain { step: step(), because: "another key".into() },
         Event::Forced { by: "me".into(), reason: "a test".into(), against: vec!["a rule".into()] },
         Event::Batch { step: step(), rows_done: 5, rows_total: None, rows: 5, milliseconds: 7 },
+        Event::Quarantined { step: step(), row: "7".into(), because: "no number".into() },
         Event::Retry { step: step(), attempt: 1, because: "a lock".into(), by: Vec::new(), milliseconds: 9 },
         Event::Blocked { step: step(), by: Vec::new() },
         Event::Proved { step: step(), rows: 5, ranges: 1, repaired: 2 },

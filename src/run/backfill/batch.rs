@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Job, Trouble, failing};
+use super::{Job, Trouble, failing, quarantine};
 use crate::database::{DatabaseError, DatabaseErrorKind, Session};
 use crate::plan::settings::BATCH_ROWS;
 use crate::run::ledger::range::Range;
@@ -70,10 +70,16 @@ pub(super) async fn carry_out<S: Session>(
             Err(Trouble::Database(error)) if error.kind == DatabaseErrorKind::Statement && !job.stopping() => {
                 // What stands in the way of the search leaves the error as it was.
                 let found = failing::find(session, job, range, &to, rows).await.ok().flatten();
-                return Err(found.map_or(Trouble::Database(error), |(key, error)| {
-                    let (key, table) = (key.replace('\u{1f}', ", "), &job.backfill.rows.table);
-                    Trouble::Row { row: format!("row {key} of `{table}` cannot be filled"), error }
-                }));
+                let Some(row) = found else { return Err(error.into()) };
+                if !job.plan.settings.quarantine {
+                    return Err(quarantine::named(job, row));
+                }
+                if row.before == 0 {
+                    return quarantine::pass(session, job, range, row).await;
+                }
+                // The rows before it are a batch of their own.
+                steering.size = row.before;
+                continue;
             }
             Err(trouble) => return Err(trouble),
         };

@@ -6,20 +6,30 @@ use crate::run::begin;
 use crate::run::ledger::range::Range;
 use crate::sql::Dialect;
 
-/// The key of the first row of the batch that the statement fails on, and what the server says of it; `None` when it
-/// fails whatever the rows are, or does not fail any more.
+/// The row that a batch fails on.
+pub(super) struct Failing {
+    /// How many rows of the batch are before it.
+    pub(super) before: u64,
+    pub(super) key: String,
+    /// What the server says of it.
+    pub(super) error: DatabaseError,
+}
+
+/// The first row of the batch that the statement fails on; `None` when it fails whatever the rows are, or does not fail
+/// any more.
 pub(super) async fn find<S: Session>(
     session: &mut S,
     job: &Job<'_>,
     range: &Range,
     to: &str,
     rows: u64,
-) -> Result<Option<(String, DatabaseError)>, Trouble> {
+) -> Result<Option<Failing>, Trouble> {
     // Without any row: a mistake in the statement, a right that is missing.
     if attempt(session, job, Some(to), to).await?.is_some() {
         return Ok(None);
     }
     let (mut from, mut to, mut rows) = (range.position.clone(), to.to_string(), rows);
+    let mut passed = 0;
     loop {
         let (middle, before) = job.ranges.bound(session, from.as_deref(), &to, (rows / 2).max(1)).await?;
         if middle == to && rows > 1 {
@@ -29,11 +39,11 @@ pub(super) async fn find<S: Session>(
         }
         if middle == to {
             let said = attempt(session, job, from.as_deref(), &to).await?;
-            return Ok(said.map(|error| (to, error)));
+            return Ok(said.map(|error| Failing { before: passed, key: to, error }));
         }
         match attempt(session, job, from.as_deref(), &middle).await? {
             Some(_) => (to, rows) = (middle, before),
-            None => (from, rows) = (Some(middle), rows.saturating_sub(before)),
+            None => (from, rows, passed) = (Some(middle), rows.saturating_sub(before), passed + before),
         }
     }
 }

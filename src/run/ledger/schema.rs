@@ -26,6 +26,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("V6__ranges", include_str!("V6__ranges.sql")),
     ("V7__search_path", include_str!("V7__search_path.sql")),
     ("V8__backfill_key", include_str!("V8__backfill_key.sql")),
+    ("V9__quarantine", include_str!("V9__quarantine.sql")),
 ];
 
 /// The version of this program.
