@@ -15,6 +15,7 @@ mod blocker;
 mod executing;
 mod keys;
 mod identity;
+mod indexes;
 mod rights;
 mod cancel;
 mod triggers;
@@ -32,6 +33,7 @@ pub use blocker::{Blocker, blocking, in_the_way, traffic_behind};
 pub use cancel::{cancel, id};
 pub use executing::is_executing;
 pub use identity::{Identity, Present, identity, search_path, why_read_only};
+pub use indexes::indexes_over;
 pub use keys::{Key, KeyColumn, Obstacle, keys_of, obstacle};
 pub use triggers::{trigger_version, write_position};
 

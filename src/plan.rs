@@ -5,6 +5,7 @@
 //! Nothing here needs a database, a clock or a terminal.
 
 mod backfill;
+pub mod cost;
 pub mod directory;
 mod manner;
 mod probe;

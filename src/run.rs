@@ -365,6 +365,11 @@ async fn open<S: Session>(
     settled.map_err(|trouble| trouble.into_error(&plan.name))?;
     let done = records.iter().filter(|record| record.state == State::Done).count();
     on_event(Event::Opened { plan: plan.name.clone(), steps: plan.steps.len(), done });
+    if !begun {
+        for advice in advice::on_indexes(session, plan).await.map_err(in_words)? {
+            on_event(Event::Advice { advice });
+        }
+    }
     // Before the plan is registered there are no records, and every step is still to come.
     let is_done = |at: usize| records.get(at).is_some_and(|record| record.state == State::Done);
     let mut steps = plan.steps.iter().enumerate();

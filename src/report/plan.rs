@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::gate::{Gate, gates_of, gates_of_revert};
 use crate::plan::{
-    Action, Backfill, Expectation, Manner, Phase, Plan, Probe, SMALL_TABLE, Step, Verify, manner, strategy,
+    Action, Backfill, Expectation, Manner, Phase, Plan, Probe, SMALL_TABLE, Step, Verify, cost::cost, manner, strategy,
 };
 use crate::sql::Dialect;
 
@@ -22,11 +22,11 @@ pub fn text(plan: &Plan) -> String {
         if steps.is_empty() {
             continue;
         }
-        text += &section(phase.name(), gates_of(plan, phase), steps, plan.dialect);
+        text += &section(plan, phase.name(), gates_of(plan, phase), steps);
     }
     if !plan.revert.is_empty() {
         let steps = plan.revert.iter().collect();
-        text += &section("revert, before contract has begun", gates_of_revert(plan), steps, plan.dialect);
+        text += &section(plan, "revert, before contract has begun", gates_of_revert(plan), steps);
     }
     text += &rungs(plan);
     text += &format!("\n{}\n", summary(plan));
@@ -48,10 +48,10 @@ fn rungs(plan: &Plan) -> String {
     text
 }
 
-fn section(title: &str, gates: Vec<Gate>, steps: Vec<&Step>, dialect: Dialect) -> String {
+fn section(plan: &Plan, title: &str, gates: Vec<Gate>, steps: Vec<&Step>) -> String {
     let gates: Vec<String> = gates.into_iter().map(|gate| gate.name).collect();
     let gates = if gates.is_empty() { "no gate".to_string() } else { format!("gates: {}", gates.join(", ")) };
-    let steps: String = steps.into_iter().map(|step| step_text(step, dialect)).collect();
+    let steps: String = steps.into_iter().map(|step| step_text(plan, step)).collect();
     format!("\n{title}, {gates}\n{steps}")
 }
 
@@ -66,9 +66,9 @@ pub fn ladder(ladder: &[String]) -> String {
     format!("\nversions:\n{lines}")
 }
 
-fn step_text(step: &Step, dialect: Dialect) -> String {
+fn step_text(plan: &Plan, step: &Step) -> String {
     let mut text = format!("\n  {}  {} ({}:{})\n", step.id, does(step), step.file, step.line);
-    let manner = manner_of(step, dialect);
+    let manner = manner_of(step, plan.dialect);
     let first = manner.as_ref().and_then(|manner| manner.ways.first());
     for line in first.map_or(&step.sql, |way| &way.sql).lines() {
         text += format!("      {line}").trim_end();
@@ -91,6 +91,9 @@ fn step_text(step: &Step, dialect: Dialect) -> String {
     }
     if let Action::Backfill(Backfill { lock: Some(lock), .. }) = &step.action {
         text += &format!("    lock: {lock} in each batch, so that no row comes back whose deletion is under way\n");
+    }
+    if let Some(note) = cost(plan, step) {
+        text += &format!("    note: {note}\n");
     }
     text += &format!("    probe: {}\n    digest: {}\n", probe_text(step), &step.digest[..16.min(step.digest.len())]);
     text
@@ -211,6 +214,8 @@ struct StepJson<'a> {
     sent: Vec<String>,
     file: &'a str,
     line: usize,
+    /// What it costs where it stands, and where it would cost less.
+    note: Option<String>,
     probe: &'a str,
     /// For probe `schema`: what holds afterwards.
     expect: Vec<String>,
@@ -230,20 +235,20 @@ pub fn json(plan: &Plan) -> String {
             .map(|phase| PhaseJson {
                 phase: phase.name(),
                 gates: gates_of(plan, *phase).into_iter().map(|gate| gate.name).collect(),
-                steps: plan.steps_of(*phase).map(|step| step_json(step, plan.dialect)).collect(),
+                steps: plan.steps_of(*phase).map(|step| step_json(plan, step)).collect(),
             })
             .filter(|phase| !phase.steps.is_empty())
             .collect(),
         revert: PhaseJson {
             phase: "revert",
             gates: gates_of_revert(plan).into_iter().map(|gate| gate.name).collect(),
-            steps: plan.revert.iter().map(|step| step_json(step, plan.dialect)).collect(),
+            steps: plan.revert.iter().map(|step| step_json(plan, step)).collect(),
         },
     };
     serde_json::to_string_pretty(&document).expect("plain data with text keys always becomes JSON") + "\n"
 }
 
-fn step_json(step: &Step, dialect: Dialect) -> StepJson<'_> {
+fn step_json<'a>(plan: &Plan, step: &'a Step) -> StepJson<'a> {
     let (probe, expect) = match &step.probe {
         Probe::Ledger => ("ledger", Vec::new()),
         Probe::Schema(expectations) => ("schema", expectations.iter().map(expectation).collect()),
@@ -260,9 +265,10 @@ fn step_json(step: &Step, dialect: Dialect) -> StepJson<'_> {
         },
         transactional: matches!(&step.action, Action::Statement { transactional: true } | Action::Backfill(_)),
         sql: &step.sql,
-        sent: manner_of(step, dialect).into_iter().flat_map(|manner| manner.ways).map(|way| way.sql).collect(),
+        sent: manner_of(step, plan.dialect).into_iter().flat_map(|manner| manner.ways).map(|way| way.sql).collect(),
         file: &step.file,
         line: step.line,
+        note: cost(plan, step),
         probe,
         expect,
         digest: &step.digest,

@@ -1,6 +1,7 @@
 //! What a person could do beforehand to make a run easier on the application; the run never does it by itself.
 
-use crate::database::{DatabaseError, Session, Value};
+use crate::database::{self, DatabaseError, Session, Value};
+use crate::plan::{Action, Plan, cost};
 use crate::sql::Dialect;
 
 /// Before a backfill.
@@ -16,4 +17,19 @@ pub(super) async fn on_backfills<S: Session>(session: &mut S) -> Result<Vec<Stri
         )],
         _ => Vec::new(),
     })
+}
+
+/// Before the first step: what the indexes cost that stand while their columns are filled, those that the change makes and
+/// those that are there.
+pub(super) async fn on_indexes<S: Session>(session: &mut S, plan: &Plan) -> Result<Vec<String>, DatabaseError> {
+    let mut advice = Vec::new();
+    for step in &plan.steps {
+        advice.extend(cost::cost(plan, step).map(|note| format!("{}: {note}", step.id)));
+        let Action::Backfill(backfill) = &step.action else { continue };
+        let (table, written) = (&backfill.rows.table, &backfill.rows.written);
+        for (index, column) in database::indexes_over(session, table, written).await? {
+            advice.push(format!("{}: {}", step.id, cost::of_index(&format!("index {index} of {table}"), &column)));
+        }
+    }
+    Ok(advice)
 }

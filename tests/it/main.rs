@@ -8,6 +8,7 @@ mod before;
 mod catalog;
 mod cli;
 mod contract;
+mod costs;
 mod crash;
 mod database;
 mod ddl;
