@@ -377,8 +377,9 @@ async fn a_statement_that_no_probe_can_tell_is_refused_before_anything_is_done()
     change.write("change.toml", "");
     change.write(
         "expand.sql",
-        "ALTER TABLE orders ADD COLUMN new_status varchar(20);\nALTER TABLE orders ENGINE=InnoDB;\n",
+        "ALTER TABLE orders ADD COLUMN new_status varchar(20);\nALTER TABLE orders REMOVE PARTITIONING;\n",
     );
-    expect(&change.say(&["run"]), 2, &["expand.sql:2", "nothing could tell whether this statement took effect"]);
+    let said = change.say(&["run", "--force", "--reason", "a test"]);
+    expect(&said, 2, &["expand.sql:2", "nothing could tell whether this statement took effect"]);
     assert!(change.session().await.query("SELECT new_status FROM orders", &[]).await.is_err(), "nothing was done");
 }
