@@ -96,6 +96,8 @@ pub enum DatabaseErrorKind {
     LockTimeout,
     /// The server chose this transaction as a deadlock's victim: nothing happened, try again.
     Deadlock,
+    /// No room is left for what it writes: nothing of the statement stays.
+    DiskFull,
     /// Anything else that the server refused.
     Statement,
 }

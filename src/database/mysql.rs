@@ -166,6 +166,8 @@ fn database_error(error: &sqlx::Error) -> DatabaseError {
         1213 | 1020 => DatabaseErrorKind::Deadlock,
         // Server shutdown, aborted or killed connection, network errors, the client's own two, MySQL's idle session.
         1053 | 1152 | 1158..=1161 | 1927 | 2006 | 2013 | 4031 => DatabaseErrorKind::ConnectionLost,
+        // The disk, or the file of a table that cannot grow.
+        1021 | 1114 => DatabaseErrorKind::DiskFull,
         _ => DatabaseErrorKind::Statement,
     };
     let (code, message) = (Some(server.number().to_string()), server.message().to_string());

@@ -143,6 +143,7 @@ fn database_error(error: &sqlx::Error) -> DatabaseError {
         _ if matches!(server.severity(), PgSeverity::Fatal | PgSeverity::Panic) || code.starts_with("08") => {
             DatabaseErrorKind::ConnectionLost
         }
+        "53100" => DatabaseErrorKind::DiskFull,
         _ => DatabaseErrorKind::Statement,
     };
     let position = match server.position() {

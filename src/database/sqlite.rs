@@ -107,6 +107,7 @@ fn database_error(error: &sqlx::Error) -> DatabaseError {
     let kind = match code.as_deref().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff) {
         Some(5 | 6) => DatabaseErrorKind::LockTimeout,
         Some(10) => DatabaseErrorKind::ConnectionLost,
+        Some(13) => DatabaseErrorKind::DiskFull,
         _ => DatabaseErrorKind::Statement,
     };
     DatabaseError { kind, code, message: server.message().to_string(), position: None }

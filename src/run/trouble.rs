@@ -58,6 +58,11 @@ impl Trouble {
                     .because(error)
                     .hint("nothing is half done that the ledger does not know of: run the same command again")
             }
+            Self::Database(error) if error.kind == DatabaseErrorKind::DiskFull => {
+                Error::new(Kind::Step, format!("{place}: the database has no room left")).because(error).hint(
+                    "make room on its disk and run the same command again: nothing of the statement at hand stays",
+                )
+            }
             Self::Waited => Error::new(Kind::Waiting, format!("{place}: not tried")),
             Self::Database(error) | Self::Locked { error, .. } => {
                 let right = error.missing_right();

@@ -1,6 +1,8 @@
 //! The server is taken away from a run at random moments, under the same writers as in `kill`: it ends the sessions,
 //! or crashes and comes back. The same command goes on, and in the end every row is what was written to it last.
 
+mod disk;
+
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::Duration;

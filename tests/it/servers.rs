@@ -176,6 +176,6 @@ pub(crate) fn skip(what: &dyn std::fmt::Display, why: &str) {
 }
 
 /// Past the capture of a passing test's output, which would swallow it.
-fn tell(line: &str) {
+pub(crate) fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

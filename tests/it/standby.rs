@@ -135,7 +135,8 @@ fn as_postgres(program: &Path) -> Command {
     as_account(program, "postgres")
 }
 
-fn account(name: &str) -> Option<User> {
+/// The account under which a server runs where we are root.
+pub(crate) fn account(name: &str) -> Option<User> {
     let named = |name| User::from_name(name).ok().flatten();
     geteuid().is_root().then(|| named(name).or_else(|| named("nobody")).expect("an account for servers"))
 }
