@@ -18,6 +18,9 @@ pub(super) fn add(server: Server, table: &Name, column: &Column, positioned: boo
         in_place_shared(table).rewriting(true)
     } else if column.generated == Some(Generated::Virtual) {
         if column.unique { copy(table) } else { instant(table) }
+    } else if server.is_mysql() && column.default.as_deref().is_some_and(|default| default.starts_with('(')) {
+        // Also one that is the same for all rows.
+        copy(table)
     } else if column.default.as_deref().is_some_and(|default| !is_constant(default)) {
         maybe_copy(table, "whether the default is one value for all rows is not known")
     } else if column.unique
@@ -62,7 +65,7 @@ pub(super) fn drop(server: Server, table: &Name, column: &str, if_exists: bool, 
         return if facts.has_virtual { copy(table) } else { in_place_shared(table).rewriting(true) };
     }
     let indexes = || known.indexes.values().filter(|index| is_named(&index.columns));
-    if facts.has_indexed_virtual && generated != Some(Generated::Virtual) {
+    if facts.has_indexed_virtual && server != Server::Mysql && generated != Some(Generated::Virtual) {
         return in_place_shared(table).rewriting(true);
     }
     if indexes().any(|index| index.columns.len() > 1) {
@@ -72,7 +75,6 @@ pub(super) fn drop(server: Server, table: &Name, column: &str, if_exists: bool, 
     if indexes().next().is_some() && !facts.compressed && server != Server::OldMysql {
         return in_place(table);
     }
-    let rebuilds =
-        facts.compressed || server == Server::OldMysql || server.is_mysql() && generated == Some(Generated::Stored);
+    let rebuilds = facts.compressed || server == Server::OldMysql;
     if rebuilds && generated != Some(Generated::Virtual) { facts.rebuilt(table) } else { instant(table) }
 }

@@ -24,7 +24,7 @@ pub(super) fn change(server: Server, change: &Change, before: &Catalog) -> Optio
     let indexed = facts.table.is_some_and(|known| {
         known.indexes.values().any(|index| index.columns.iter().any(|name| before.same(name, column)))
     });
-    let mut effect = match widened(server, old, &new, &facts) {
+    let mut effect = match widened(server, old, &new, &facts, indexed) {
         Some(Way::Same) => instant(table),
         Some(Way::Longer) if facts.other_engine => copy(table),
         Some(Way::Longer) if server.is_mysql() => in_place(table),
@@ -71,7 +71,7 @@ enum Way {
 }
 
 /// `None` where the character set decides and is not told.
-fn widened(server: Server, old: &Column, new: &Column, facts: &Facts<'_>) -> Option<Way> {
+fn widened(server: Server, old: &Column, new: &Column, facts: &Facts<'_>, indexed: bool) -> Option<Way> {
     if let (Some(from), Some(to)) = (labels(&old.data_type), labels(&new.data_type)) {
         let adds = adds_labels(&old.data_type, &from, &new.data_type, &to);
         return Some(if adds { Way::Same } else { Way::Other });
@@ -82,7 +82,8 @@ fn widened(server: Server, old: &Column, new: &Column, facts: &Facts<'_>) -> Opt
         true => (character_set(old, facts), character_set(new, facts)),
         false => (None, None),
     };
-    let grows = sets.0.as_deref() == Some("utf8mb3") && sets.1.as_deref() == Some("utf8mb4") && !server.is_mysql();
+    let grows =
+        sets.0.as_deref() == Some("utf8mb3") && sets.1.as_deref() == Some("utf8mb4") && !(server.is_mysql() && indexed);
     match &sets {
         (Some(old), Some(new)) if old != new && !grows => return Some(Way::Other),
         // One is the table's, which nobody told.
