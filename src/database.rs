@@ -35,7 +35,7 @@ pub use executing::is_executing;
 pub use identity::{Identity, Present, identity, search_path, why_read_only};
 pub use indexes::indexes_over;
 pub use keys::{Key, KeyColumn, Obstacle, keys_of, obstacle};
-pub use triggers::{trigger_version, write_position};
+pub use triggers::{Cascade, Standing, cascades, own_functions, standing, write_position};
 
 /// A value that goes to or comes from a database: our own tables and keys need no more.
 #[derive(Debug, Clone, PartialEq)]

@@ -378,6 +378,10 @@ async fn open<S: Session>(
             on_event(Event::Advice { advice });
         }
     }
+    if done < plan.steps.len() {
+        let told = proof::tell_past_triggers(session, context, on_event).await;
+        told.map_err(|trouble| trouble.into_error(&plan.name))?;
+    }
     Ok(())
 }
 

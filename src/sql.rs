@@ -17,7 +17,7 @@ pub use change::{
     Assignment, Beside, Change, Column, ColumnAction, ColumnsFrom, Conjunct, Constraint, ConstraintKind, Generated,
     Index, Name, Object, Query,
 };
-pub use dialect::{Dialect, Dml, Verb, conditions, dml};
+pub use dialect::{Dialect, Dml, Verb, conditions, dml, tables_read};
 pub use engine::{Engine, Flavour};
 pub use repeat::{Unrepeatable, is_constant, mentions, unrepeatable, volatile};
 pub use split::comments;

@@ -102,7 +102,8 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
     if !of(CONTRACT).is_empty() {
         // Nothing is dropped without a proof taken after the gates opened.
         steps.proofs(Phase::Contract, &proofs);
-        let filled: Vec<Name> = filled.iter().flatten().map(|one| one.backfill.rows.table.clone()).collect();
+        let mut proved: Vec<Name> = filled.iter().flatten().map(|one| one.backfill.rows.table.clone()).collect();
+        proved.extend(proofs.iter().flat_map(|proof| sql::tables_read(&proof.sql, dialect)));
         for unit in group::units(of(CONTRACT), dialect)? {
             let statement = match &unit {
                 Unit::One(statement) => *statement,
@@ -110,7 +111,7 @@ fn plan(path: &Path, name: String, files: &Files, fallback: Option<Dialect>) -> 
             };
             steps.statement(Phase::Contract, statement);
             if !proofs.is_empty() {
-                steps.recheck_before(statement, &filled);
+                steps.recheck_before(statement, &proved);
             }
         }
     }

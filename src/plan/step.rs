@@ -93,6 +93,8 @@ pub enum Verify {
         rows: Rows,
         sources: String,
         condition: String,
+        /// The tables, beside a row's own values, that the condition depends on; its own table where that is read again.
+        reads: Vec<Name>,
         /// The step whose rows it proves: `backfill.1`.
         of: String,
     },

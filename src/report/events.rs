@@ -86,6 +86,7 @@ fn parts(event: &Event) -> (&'static str, Value) {
         }
         Event::NotWatched { because } => ("not_watched", json!({ "because": because })),
         Event::Advice { advice } => ("advice", json!({ "advice": advice })),
+        Event::Bypassed { because } => ("bypassed", json!({ "because": because })),
         Event::WentOn { milliseconds } => ("went_on", json!({ "milliseconds": whole(*milliseconds) })),
         Event::Forced { by, reason, against } => ("forced", json!({ "by": by, "reason": reason, "against": against })),
         Event::SettingsChanged { files } => ("settings_changed", json!({ "files": files })),

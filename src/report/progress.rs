@@ -209,6 +209,11 @@ pub fn lines(event: &Event) -> Vec<String> {
         Event::Load { .. } => Vec::new(),
         Event::NotWatched { because } => vec![format!("  not watched: {because}")],
         Event::Advice { advice } => vec![format!("  advice: {advice}")],
+        Event::Bypassed { because } => {
+            vec![format!(
+                "  no trigger sees it: {because}; only a look at every row keeps the proof, within `lock-time`"
+            )]
+        }
         Event::WentOn { milliseconds } => vec![format!("  going on after {} s", milliseconds.div_ceil(1000))],
         Event::SettingsChanged { files } => {
             vec![format!("{} changed since the last run: earlier approvals no longer count", files.join(", "))]

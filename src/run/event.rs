@@ -132,6 +132,10 @@ pub enum Event {
     Advice {
         advice: String,
     },
+    /// Rows may change in a way that the triggers of expand.sql do not see: only a look at every row will do.
+    Bypassed {
+        because: String,
+    },
     /// Nothing holds any more.
     WentOn {
         milliseconds: u128,

@@ -1,11 +1,12 @@
 //! The proof that a backfill is complete: no row differs, asked range by range, or by the user's own queries.
 //!
 //! Invariants: each range is asked at a snapshot of its own, because one snapshot of a big table would hold back
-//! vacuum; a row that was found true stays so as long as the sync triggers stand, which is looked at before and
-//! after, and again with contract's locks held (`recheck`). A row is written only where the change says `repair`,
+//! vacuum; a row that was found true stays so where sync triggers that see every write stand (`vouching`), which is looked
+//! at before and after, and again with contract's locks held (`recheck`). A row is written only where the change says `repair`,
 //! and only as its own UPDATE would write it, WHERE and all.
 
 mod recheck;
+mod vouching;
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,12 @@ use super::throttle::Watch;
 use super::{Context, Done, Event, Trouble, begin, finish};
 use crate::database::{self, DatabaseError, Session};
 use crate::error::{Error, Kind};
-use crate::plan::{Action, Backfill, Phase, Plan, Step, Trigger, Verify};
+use crate::plan::{Action, Backfill, Phase, Plan, Step, Verify};
 use crate::sql::Name;
 
 pub(super) use recheck::{recheck, recheck_before};
+pub(super) use vouching::tell_past_triggers;
+use vouching::vouching;
 
 /// Rows of one question: the first, and the bounds. Reading blocks nobody, so a question may take five times as
 /// long as a batch.
@@ -48,14 +51,14 @@ pub(super) async fn prove<S: Session>(
         repaired: 0,
         example: None,
         last_key: None,
-        kept_by: kept_by(session, plan, verify).await?,
+        kept_by: vouching(session, plan, verify).await?.versions(),
         position: database::write_position(session).await?,
         filled: context.ledger.filled(session, &plan.name, &fills(plan)).await?,
         milliseconds: 0,
         proved_at: None,
     };
     match verify {
-        Verify::Derived { rows, sources, condition, of } => {
+        Verify::Derived { rows, sources, condition, of, .. } => {
             let ranges = Ranges::of(session, rows, None).await?;
             let pass = Pass { context, step, ranges: &ranges, table: &rows.table, sources, condition, of };
             if pass.walk(session, &mut proof, on_event).await? == Walked::Interrupted {
@@ -68,7 +71,7 @@ pub(super) async fn prove<S: Session>(
             }
         }
     }
-    if kept_by(session, plan, verify).await? != proof.kept_by {
+    if vouching(session, plan, verify).await?.versions() != proof.kept_by {
         return Err(Trouble::Unproved(
             "a sync trigger was replaced, disabled or enabled during the proof, or the table got another key".into(),
         ));
@@ -170,26 +173,6 @@ pub(super) async fn expire<S: Session>(
 fn fills(plan: &Plan) -> Vec<&str> {
     let fills = plan.steps.iter().filter(|step| matches!(step.action, Action::Backfill(_)));
     fills.map(|step| step.id.as_str()).collect()
-}
-
-/// The triggers that keep true what `verify` proves, each with its version, and the key by which its last place is one;
-/// empty when a trigger does not stand.
-async fn kept_by<S: Session>(session: &mut S, plan: &Plan, verify: &Verify) -> Result<String, Trouble> {
-    let concerns = |trigger: &&Trigger| match verify {
-        Verify::Derived { rows, .. } => trigger.table == rows.table,
-        Verify::Query => true,
-    };
-    let mut versions = String::new();
-    for Trigger { table, name } in plan.sync.iter().filter(concerns) {
-        let Some(version) = database::trigger_version(session, table, name).await? else { return Ok(String::new()) };
-        versions += &format!("{name}: {version}\n");
-    }
-    if let Verify::Derived { rows, .. } = verify
-        && !versions.is_empty()
-    {
-        versions += &format!("by {}\n", Ranges::of(session, rows, None).await?.goes_by());
-    }
-    Ok(versions)
 }
 
 /// Whether a query returns a row.

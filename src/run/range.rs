@@ -115,6 +115,12 @@ impl Ranges {
         Ok(Self { dialect, table: format!("{only}{name}{alias}"), row: rows.row.clone(), cut, goes_by })
     }
 
+    /// Whether the rows are cut by this column, among others.
+    pub(super) fn is_cut_by(&self, column: &str) -> bool {
+        let quoted = self.dialect.quote(column);
+        matches!(&self.cut, Cut::Key(columns) if columns.iter().any(|one| one.quoted.eq_ignore_ascii_case(&quoted)))
+    }
+
     /// The greatest key, `None` in an empty table.
     pub(super) async fn greatest<S: Session>(&self, session: &mut S) -> Result<Option<String>, DatabaseError> {
         let columns = match &self.cut {

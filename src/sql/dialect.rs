@@ -17,7 +17,7 @@ mod sqlparser;
 mod tokens;
 
 pub(super) use cursor::unquote;
-pub use dml::{Dml, Verb, dml};
+pub use dml::{Dml, Verb, dml, tables_read};
 pub use filter::conditions;
 
 /// Whose SQL it is. MariaDB is spoken to as MySQL.

@@ -61,3 +61,4 @@ mod tidy;
 mod workers;
 mod writers;
 mod unreadable;
+mod vouching;

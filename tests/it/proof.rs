@@ -150,7 +150,7 @@ async fn held_up(lock_time: &str, unseen: &[&str]) -> Option<(Change, Said)> {
 
 /// A backfill whose expression takes its time.
 async fn slowly(change: &Change, lock_time: &str) {
-    let slow = "CREATE FUNCTION slow(value text) RETURNS text LANGUAGE plpgsql STABLE AS \
+    let slow = "CREATE FUNCTION slow(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS \
         $$ BEGIN PERFORM pg_sleep(0.01); RETURN value; END $$";
     change.session().await.execute(slow, &[]).await.unwrap();
     change.write("change.toml", &format!("dialect = \"postgres\"\n[proof]\nlock-time = \"{lock_time}\"\n"));

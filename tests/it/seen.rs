@@ -90,6 +90,7 @@ fn samples() -> Vec<Event> {
         Event::Load { readings: vec![Reading::unreadable("lag", "no right")] },
         Event::NotWatched { because: "a replica".into() },
         Event::Advice { advice: "a journal that lets readers go on".into() },
+        Event::Bypassed { because: "a foreign key cascades".into() },
         Event::WentOn { milliseconds: 1_000 },
         Event::SettingsChanged { files: vec!["change.toml".into()] },
         Event::Finished { plan: "orders".into() },

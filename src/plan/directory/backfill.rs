@@ -219,9 +219,13 @@ impl Batched<'_> {
             }
         }
         let (condition, sources) = (all.join(" AND "), self.dml.sources.clone());
+        let sql = format!("SELECT * FROM {sources} WHERE {condition}");
+        let rows = self.backfill.rows.clone();
+        let mut reads = sql::tables_read(&sql, dialect);
+        reads.retain(|table| self.dml.again || *table != rows.table);
         Ok(Proof {
-            sql: format!("SELECT * FROM {sources} WHERE {condition}"),
-            verify: Verify::Derived { rows: self.backfill.rows.clone(), sources, condition, of },
+            sql,
+            verify: Verify::Derived { rows, sources, condition, reads, of },
             file: self.statement.file.to_string(),
             line: self.statement.line,
         })

@@ -19,7 +19,7 @@ impl Steps {
     }
 
     /// Marks the step of this statement where it is the first that takes something away.
-    pub(super) fn recheck_before(&mut self, statement: &Statement, filled: &[Name]) {
+    pub(super) fn recheck_before(&mut self, statement: &Statement, proved: &[Name]) {
         let first = self.steps.iter().all(|step| step.recheck.is_none());
         if let Some(step) = self.steps.last_mut()
             && first
@@ -27,7 +27,7 @@ impl Steps {
         {
             let mut tables: Vec<Name> =
                 statement.clauses.iter().filter_map(|one| one.change.table().cloned()).collect();
-            tables.retain(|table| filled.contains(table));
+            tables.retain(|table| proved.contains(table));
             tables.sort();
             tables.dedup();
             step.recheck = Some(tables);

@@ -1,13 +1,14 @@
 //! The proofs once more, with the locks of the step held that takes something away.
 //!
 //! Cheap, because everybody waits for these locks: either every row is asked, where that takes no longer than
-//! `proof.lock-time`, or only the rows beyond the last key that was proved, where the sync triggers that stood during
-//! the proof have stood ever since. Where neither can be had, nothing is taken away. PostgreSQL ends a question whose time
-//! is up; on the others the time that the proof took has to tell.
+//! `proof.lock-time`, or only the rows beyond the last key that was proved, where sync triggers that fire for every
+//! row written to every table that the proof reads have stood since it was taken. Where neither can be had, nothing is
+//! taken away. PostgreSQL ends a question whose time is up; on the others the time that the proof took has to tell.
 
 use std::time::{Duration, Instant};
 
-use super::{any, fills, kept_by};
+use super::vouching::{Vouching, vouching};
+use super::{any, fills};
 use crate::database::{DatabaseError, Session};
 use crate::error::{Error, Kind};
 use crate::plan::{Action, Phase, Step, Verify};
@@ -100,23 +101,20 @@ async fn again<S: Session>(
             None => {}
         }
     }
-    let kept = kept_by(session, context.plan, verify).await?;
-    if kept.is_empty() {
-        return Err(nobody_vouches(context, of, proof).into());
-    }
-    if kept != proof.kept_by {
+    let versions = match vouching(session, context.plan, verify).await? {
+        Vouching::By(versions) => versions,
+        Vouching::Nobody(because) => return Err(nobody_vouches(context, of, proof, &because).into()),
+    };
+    if versions != proof.kept_by {
         return Err(Trouble::Unproved(format!(
             "a sync trigger was replaced, disabled or enabled since proof {}, or the table got another key",
             of.id
         )));
     }
-    match verify {
-        Verify::Query => Ok("the sync triggers, which stand as they stood"),
-        Verify::Derived { .. } => match ask(session, of, verify, proof.last_key.as_deref(), left()).await? {
-            Some(false) => Ok("the rows that came since, and the sync triggers, which stand as they stood"),
-            Some(true) => Err(since(of)),
-            None => Err(nobody_vouches(context, of, proof).into()),
-        },
+    match ask(session, of, verify, proof.last_key.as_deref(), left()).await? {
+        Some(false) => Ok("the rows that came since, and the sync triggers, which stand as they stood"),
+        Some(true) => Err(since(of)),
+        None => Err(nobody_vouches(context, of, proof, "too many rows have come since").into()),
     }
 }
 
@@ -124,17 +122,17 @@ fn since(of: &Step) -> Trouble {
     Trouble::Unproved(format!("a row differs that did not when proof {} was taken", of.id))
 }
 
-fn nobody_vouches(context: &Context<'_>, of: &Step, proof: &ProofRecord) -> Error {
+fn nobody_vouches(context: &Context<'_>, of: &Step, proof: &ProofRecord, because: &str) -> Error {
     let limit = context.plan.settings.proof_lock_time.as_millis();
     Error::new(
         Kind::Refused,
         format!(
             "nothing says that the rows are still as proof {} found them: to look at all of them takes about {} ms, \
-             longer than the {limit} ms for which their tables may be locked, and no sync trigger of expand.sql keeps them",
+             longer than the {limit} ms for which their tables may be locked, and {because}",
             of.id, proof.milliseconds
         ),
     )
-    .hint("let expand.sql make a trigger that keeps both columns the same, or allow for a longer lock: `lock-time` below [proof] in change.toml")
+    .hint("allow for a longer lock: `lock-time` below [proof] in change.toml")
 }
 
 /// Whether a row differs, beyond a key or anywhere; `None` when the time was not enough.

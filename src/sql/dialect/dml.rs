@@ -69,6 +69,11 @@ pub fn dml(text: &str, dialect: Dialect) -> Option<Dml> {
     }
 }
 
+/// The tables and views that a query names, at any depth, each once.
+pub fn tables_read(query: &str, dialect: Dialect) -> Vec<Name> {
+    read_by(&Cursor::new(query, &tokens_of(query, dialect)))
+}
+
 fn tokens_of(text: &str, dialect: Dialect) -> Vec<Token> {
     let mut lexer = Lexer::new(text, dialect);
     std::iter::from_fn(|| lexer.next()).take_while(|token| token.kind != Kind::Terminator).collect()
