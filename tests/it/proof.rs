@@ -103,6 +103,26 @@ async fn an_edited_ledger_does_not_open_contract() {
     assert_eq!(one(&mut session, "SELECT count(old_status) FROM orders").await, [Value::Int(10)]);
 }
 
+/// A row that is moved from what is not filled yet to what is: its key alone is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_moves_behind_the_fill_is_filled_by_the_write() {
+    let change = Change::rename(servers::sqlite(), Dialect::Sqlite, 12_000).await;
+    expect(&change.say(&["run", "--phase", "expand"]), 0, &[]);
+    let mut session = change.session().await;
+    let stop = "CREATE TRIGGER stop BEFORE UPDATE OF new_status ON orders WHEN OLD.id = 6000
+        BEGIN SELECT raise(ABORT, 'not further'); END";
+    session.execute(stop, &[]).await.unwrap();
+    expect(&change.say(&["run"]), 4, &["not further"]);
+    let filled = "SELECT sum(new_status IS NOT NULL AND id = 1), sum(new_status IS NOT NULL AND id = 9000) FROM orders";
+    assert_eq!(one(&mut session, filled).await, [Value::Int(1), Value::Int(0)], "it stands between the two");
+    for sql in ["DROP TRIGGER stop", "UPDATE orders SET id = -7 WHERE id = 9000"] {
+        session.execute(sql, &[]).await.unwrap();
+    }
+    expect(&change.say(&["run"]), 3, &["no row differs: 12000 rows"]);
+    let moved = one(&mut session, "SELECT old_status, new_status FROM orders WHERE id = -7").await;
+    assert_eq!(moved, [Value::Text("state 0".into()), Value::Text("state 0".into())]);
+}
+
 /// Questions are sized by time: no single one reads a big table.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_goes_range_by_range() {

@@ -219,18 +219,21 @@ const MARIADB: Case<'_> = Case {
     between: &[],
 };
 
+fn tables_of_mariadb(foreign_key: &str) -> [String; 4] {
+    [
+        "CREATE TABLE p (code varchar(30) PRIMARY KEY)".to_string(),
+        "INSERT INTO p VALUES ('c1'), ('c2'), ('c3'), ('c4'), ('c5'), ('c6'), ('c7'), ('c8'), ('c9'), ('c10')"
+            .to_string(),
+        format!(
+            "CREATE TABLE o (code varchar(30), n int, a varchar(30), other varchar(30), PRIMARY KEY (code, n){foreign_key})"
+        ),
+        "INSERT INTO o SELECT code, 1, code, code FROM p".to_string(),
+    ]
+}
+
 async fn on_mariadb(case: &Case<'_>, foreign_key: &str) -> Option<(Change, Said)> {
     let change = Change::empty(servers::mariadb().await?);
-    let table = format!(
-        "CREATE TABLE o (code varchar(30), n int, a varchar(30), other varchar(30), PRIMARY KEY (code, n){foreign_key})"
-    );
-    let tables = [
-        "CREATE TABLE p (code varchar(30) PRIMARY KEY)",
-        "INSERT INTO p SELECT concat('c', seq) FROM seq_1_to_10",
-        &table,
-        "INSERT INTO o SELECT code, 1, code, code FROM p",
-    ];
-    case.begin(&change, &tables).await;
+    case.begin(&change, &tables_of_mariadb(foreign_key).each_ref().map(String::as_str)).await;
     let said = change.say(&["run"]);
     Some((change, said))
 }
@@ -281,4 +284,34 @@ async fn a_foreign_key_of_another_column_is_in_nobodys_way() {
         expect(&said, 0, &[VOUCHED, "finished"]);
         assert!(!said.err.contains("no trigger sees it"), "{}", said.err);
     }
+}
+
+/// The server moves a row, by its key, from what is not filled yet to what is, and fires no trigger.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_a_foreign_key_moves_behind_the_fill_is_found() {
+    let Some(database) = servers::mariadb().await else { return };
+    let change = Change::empty(database);
+    let mut session = change.session().await;
+    for sql in tables_of_mariadb(", FOREIGN KEY fk (code) REFERENCES p (code) ON UPDATE CASCADE") {
+        session.execute(&sql, &[]).await.unwrap();
+    }
+    let toml = |repair: &str| format!("dialect = \"mysql\"\n[backfill]\nbatch-rows = 1\n[proof]\nrepair = {repair}\n");
+    change.write("change.toml", &toml("false"));
+    change.write("expand.sql", MARIADB.expand);
+    change.write("backfill.sql", "UPDATE o SET b = a;");
+    change.write("contract.sql", MARIADB.contract);
+    let told = ["no trigger sees it: foreign key `fk` changes `code` of `o`", "`lock-time`"];
+    expect(&change.say(&["run", "--phase", "expand"]), 0, &told);
+    let stop = "CREATE TRIGGER stop BEFORE UPDATE ON o FOR EACH ROW
+        IF NEW.code = 'c9' THEN SIGNAL SQLSTATE '45000' SET message_text = 'not further'; END IF";
+    session.execute(stop, &[]).await.unwrap();
+    expect(&change.say(&["run"]), 4, &["not further"]);
+    for sql in ["DROP TRIGGER stop", "UPDATE p SET code = 'a9' WHERE code = 'c9'"] {
+        session.execute(sql, &[]).await.unwrap();
+    }
+    expect(&change.say(&["run"]), 4, &["row 'a9', 1 of `o` differs"]);
+    change.write("change.toml", &toml("true"));
+    expect(&change.say(&["run"]), 3, &["1 row repaired"]);
+    let filled = session.query("SELECT count(*) FROM o WHERE b = a", &[]).await.unwrap();
+    assert_eq!(filled, [[Value::Int(10)]]);
 }
