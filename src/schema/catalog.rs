@@ -35,7 +35,7 @@ pub struct Catalog {
     goes_together: bool,
     session: Session,
     /// By key: the folded name with its schema.
-    pub(super) tables: BTreeMap<Name, Table>,
+    pub(super) tables: BTreeMap<Name, Box<Table>>,
     /// The table of each index and of each key's index, both by key. MySQL's names are their table's own.
     indexes: BTreeMap<Name, Name>,
     /// The table of each trigger whose name is all that is needed to drop it.
@@ -154,7 +154,7 @@ impl Catalog {
                 self.users.entry(data_type).or_default().insert(key.clone());
             }
         }
-        self.tables.insert(key, table);
+        self.tables.insert(key, Box::new(table));
     }
 
     /// Adds a type as a live database describes it.
@@ -196,12 +196,12 @@ impl Catalog {
 
     /// All tables and views, by schema and name.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
-        self.tables.values()
+        self.tables.values().map(Box::as_ref)
     }
 
     /// The table of this name, if the history told of it.
     pub fn table(&self, name: &Name) -> Option<&Table> {
-        self.tables.get(&self.key(name))
+        self.tables.get(&self.key(name)).map(Box::as_ref)
     }
 
     /// The column of this name, if the history told of it.

@@ -149,7 +149,7 @@ impl Catalog {
         table.columns.shrink_to_fit();
         table.constraints.shrink_to_fit();
         table.indexes.shrink_to_fit();
-        self.tables.insert(key, table);
+        self.tables.insert(key, Box::new(table));
     }
 
     /// Gives a new table the columns of another one.
@@ -215,7 +215,7 @@ impl Catalog {
             self.users.entry(self.settled_key(read)).or_default().insert(key.clone());
         }
         let born = self.at.clone();
-        let known = self.tables.entry(key).or_insert_with(|| Table::new(view.clone(), kind, born));
+        let known = self.tables.entry(key).or_insert_with(|| Box::new(Table::new(view.clone(), kind, born)));
         known.reads = reads;
         known.gives = gives;
     }

@@ -14,7 +14,7 @@ impl Catalog {
             Some(_) if self.table(name).is_none() => self.resolve(name, |key| self.data_types.contains_key(key)),
             _ => self.key(name),
         };
-        self.users.get(&key).into_iter().flatten().filter_map(|user| self.tables.get(user))
+        self.users.get(&key).into_iter().flatten().filter_map(|user| self.tables.get(user).map(Box::as_ref))
     }
 
     /// The names of the columns that a view gives which reads these and says `columns`; empty where they are not known.

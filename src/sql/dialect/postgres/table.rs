@@ -82,6 +82,8 @@ impl Arguments {
                 }
             }
         }
+        // A vector that grows makes room for four, and most tables have fewer columns or more.
+        arguments.columns.shrink_to_fit();
         Some(arguments)
     }
 }
