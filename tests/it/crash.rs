@@ -2,13 +2,14 @@
 //! again; the end is the same, and each step took effect exactly once. On the real engines.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use lockkeeper::database::{self, Connection, DatabaseError, DatabaseErrorKind, Session, Value};
 use lockkeeper::error::Error;
 use lockkeeper::gate;
 use lockkeeper::plan::{Phase, Plan, directory};
-use lockkeeper::run::{self, Ledger, Outcome, Request};
+use lockkeeper::run::{self, Event, Ledger, Outcome, Request};
 use lockkeeper::sql::Dialect;
 
 use super::servers;
@@ -30,6 +31,20 @@ pub(crate) struct Fault {
     counted: AtomicU32,
     number: u32,
     lost: Lost,
+    /// The n-th statement only reads: lost before or after is the same to the server.
+    only_reads: AtomicBool,
+    /// How many statements there had been whenever a step began or was done.
+    steps: Mutex<Vec<(String, u32)>>,
+}
+
+impl Fault {
+    fn at(number: u32, lost: Lost) -> Self {
+        Self { counted: AtomicU32::new(0), number, lost, only_reads: AtomicBool::new(false), steps: Mutex::default() }
+    }
+
+    fn pass(&self, step: &str) {
+        self.steps.lock().unwrap().push((step.to_string(), self.counted.load(Ordering::SeqCst)));
+    }
 }
 
 impl Fault {
@@ -60,9 +75,13 @@ impl Flaky<'_> {
 
 /// Both questions meet the same fault.
 macro_rules! ask {
-    ($self:ident, $connection:ident => $question:expr) => {{
+    ($self:ident, $sql:ident, $connection:ident => $question:expr) => {{
         let Some($connection) = &mut $self.connection else { return Err($self.lose()) };
         let hit = $self.fault.counted.fetch_add(1, Ordering::SeqCst) + 1 == $self.fault.number;
+        if hit {
+            let locks = ["FOR UPDATE", "FOR SHARE", "LOCK IN SHARE"].iter().any(|words| $sql.contains(words));
+            $self.fault.only_reads.store($sql.starts_with("SELECT") && !locks, Ordering::SeqCst);
+        }
         if hit && $self.fault.lost == Lost::Before {
             return Err($self.lose());
         }
@@ -77,11 +96,11 @@ impl Session for Flaky<'_> {
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
-        ask!(self, connection => connection.execute(sql, parameters))
+        ask!(self, sql, connection => connection.execute(sql, parameters))
     }
 
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, DatabaseError> {
-        ask!(self, connection => connection.query(sql, parameters))
+        ask!(self, sql, connection => connection.query(sql, parameters))
     }
 
     async fn another(&self) -> Result<Self, Error> {
@@ -105,7 +124,12 @@ async fn run_once(session: &mut Flaky<'_>, url: &str, plan: &Plan, path: &Path) 
         stop: &|| false,
         url,
     };
-    run::carry_out(session, &ledger, &lease, &request, &mut |_| {}).await
+    let fault = session.fault;
+    let mut note = |event| match event {
+        Event::StepStarted { step, .. } | Event::StepDone { step, .. } => fault.pass(&step),
+        _ => {}
+    };
+    run::carry_out(session, &ledger, &lease, &request, &mut note).await
 }
 
 /// Runs the plan until a run ends that lost no answer.
@@ -274,21 +298,21 @@ fn assert_repaired(state: &[Vec<Vec<Value>>]) {
     assert_eq!(state[6].len(), 2, "proved after the fill and before the drop: {:?}", state[6]);
 }
 
-/// Loses every answer of a run of the plan, and of one whose proof has something to repair.
+/// Loses every answer of a run of the plan, and of a proof that has something to repair.
 #[expect(clippy::print_stdout, reason = "how many runs it was")]
 async fn crash_loop(url: &str, dialect: Dialect) {
     let mut control = database::connect(url, "lockkeeper control").await.unwrap();
     let mut runs = opening_loop(url, &mut control).await;
-    runs += answers_loop(url, dialect, "everything", &mut control, assert_right).await;
-    runs += answers_loop(url, dialect, "repaired", &mut control, assert_repaired).await;
+    runs += answers_loop(url, dialect, ("everything", None), &mut control, assert_right).await;
+    runs += answers_loop(url, dialect, ("repaired", Some("backfill.3")), &mut control, assert_repaired).await;
     println!("crash loop on {dialect}: {runs} runs, an answer lost in each");
 }
 
-/// Loses every answer of a run of one plan. Returns the runs.
+/// Loses every answer of a run of one plan, or of one of its steps. Returns the runs.
 async fn answers_loop(
     url: &str,
     dialect: Dialect,
-    plan: &str,
+    (plan, only): (&str, Option<&str>),
     control: &mut Connection,
     assert_right: fn(&[Vec<Vec<Value>>]),
 ) -> u32 {
@@ -296,19 +320,30 @@ async fn answers_loop(
     let plan = directory::read(&path, Some(dialect)).unwrap();
     let mut runs = 0;
     reset(control).await;
-    let undisturbed = Fault { counted: AtomicU32::new(0), number: 0, lost: Lost::Before };
+    let undisturbed = Fault::at(0, Lost::Before);
     run_to_the_end(url, &plan, &path, &undisturbed).await;
     let expected = end_state(url).await;
     assert_right(&expected);
 
-    let answers = undisturbed.counted.load(Ordering::SeqCst);
-    assert!(answers > 50, "{answers} answers are too few to be all of them");
-    for number in 1..=answers {
-        for lost in [Lost::Before, Lost::After] {
+    let steps = undisturbed.steps.into_inner().unwrap();
+    let counts: Vec<u32> =
+        steps.iter().filter(|(step, _)| Some(step.as_str()) == only).map(|(_, count)| *count).collect();
+    let (first, last) = match (only, counts.as_slice()) {
+        (Some(_), [before, .., last]) => (before + 1, *last),
+        (Some(step), _) => panic!("{step} is none of {steps:?}"),
+        (None, _) => (1, undisturbed.counted.into_inner()),
+    };
+    assert!(last >= first + 10, "{first} to {last} are too few answers to be all of them");
+    for number in first..=last {
+        for lost in [Lost::After, Lost::Before] {
             reset(control).await;
-            run_to_the_end(url, &plan, &path, &Fault { counted: AtomicU32::new(0), number, lost }).await;
+            let fault = Fault::at(number, lost);
+            run_to_the_end(url, &plan, &path, &fault).await;
             assert_eq!(end_state(url).await, expected, "after answer {number} was lost, {lost:?}");
             runs += 1;
+            if fault.only_reads.into_inner() {
+                break;
+            }
         }
     }
     runs
@@ -321,7 +356,7 @@ async fn opening_loop(url: &str, control: &mut Connection) -> u32 {
         let mut hit = true;
         for lost in [Lost::Before, Lost::After] {
             drop_ledger(control).await;
-            let fault = Fault { counted: AtomicU32::new(0), number, lost };
+            let fault = Fault::at(number, lost);
             for attempt in 1..=2 {
                 let connection = database::connect(url, "lockkeeper crash loop").await.unwrap();
                 let mut session = Flaky { dialect: connection.dialect(), connection: Some(connection), fault: &fault };
