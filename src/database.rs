@@ -18,6 +18,7 @@ mod identity;
 mod indexes;
 mod rights;
 mod cancel;
+mod definition;
 mod triggers;
 
 use std::fmt;
@@ -31,6 +32,7 @@ use crate::sql::{Dialect, Name};
 pub use address::{dialect, redact};
 pub use blocker::{Blocker, blocking, in_the_way, traffic_behind};
 pub use cancel::{cancel, id};
+pub use definition::{Fact, definition};
 pub use executing::is_executing;
 pub use identity::{Identity, Present, identity, search_path, why_read_only};
 pub use indexes::indexes_over;

@@ -363,6 +363,9 @@ async fn open<S: Session>(
     }
     let settled = context.ledger.settle_tables(session, context.lease, plan).await;
     settled.map_err(|trouble| trouble.into_error(&plan.name))?;
+    if !begun {
+        revert::remember(session, context).await.map_err(|trouble| trouble.into_error(&plan.name))?;
+    }
     let done = records.iter().filter(|record| record.state == State::Done).count();
     on_event(Event::Opened { plan: plan.name.clone(), steps: plan.steps.len(), done });
     if !begun {

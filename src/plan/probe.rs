@@ -67,15 +67,6 @@ pub(super) fn undo(dialect: Dialect, sql: &str, clauses: &[Clause]) -> (bool, Pr
     if gone.is_empty() || !askable { (transactional, probe) } else { (transactional, Probe::Schema(gone)) }
 }
 
-/// What is there after these changes and was not before, as far as the schema can tell.
-pub(super) fn made<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Vec<Expectation> {
-    let expected = changes.into_iter().flat_map(|change| match after(change) {
-        After::Expect(expected, _) => expected,
-        After::Repeat | After::Unknown => Vec::new(),
-    });
-    expected.filter(|one| one.exists() == Some(true)).collect()
-}
-
 fn is_dml(change: &Change) -> bool {
     matches!(change, Change::Insert { .. } | Change::Update { .. } | Change::Delete { .. })
 }

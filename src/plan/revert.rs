@@ -1,60 +1,58 @@
-//! What an undo has to know of a plan: what expand and backfill make, what revert.sql drops, and what contract has
+//! What an undo has to know of a plan: what expand and backfill may change, what revert.sql drops, and what contract has
 //! done away with for good.
 
-use super::probe;
-use super::{Action, Expectation, Phase, Plan, Probe, Step};
+use super::{Action, Phase, Plan, Step};
+use crate::schema::catalog::mentions;
 use crate::sql::{self, Change, Dialect, Name};
 
-/// What expand and backfill make that the schema can be asked for, in the order in which it is made.
-pub fn made(plan: &Plan) -> Vec<(&Step, Expectation)> {
-    let steps = plan.steps.iter().filter(|step| step.phase != Phase::Contract);
-    let mut made = Vec::new();
-    for step in steps.filter(|step| matches!(step.action, Action::Statement { .. })) {
-        let expected = match &step.probe {
-            Probe::Schema(expected) => expected.iter().filter(|one| one.exists() == Some(true)).cloned().collect(),
-            _ => probe::made(&changes(plan.dialect, step)),
-        };
-        made.extend(expected.into_iter().map(|expectation| (step, expectation)));
-    }
-    made
+/// The names of all that the statements of expand and backfill may change, each once: tables, and whatever else has a
+/// name of its own.
+pub fn objects(plan: &Plan) -> Vec<Name> {
+    let mut objects: Vec<Name> = statements(plan)
+        .flat_map(|step| changes(plan.dialect, step))
+        .flat_map(|change| change.objects().into_iter().cloned().collect::<Vec<_>>())
+        .collect();
+    objects.sort();
+    objects.dedup();
+    objects
 }
 
-/// A revert.sql that would drop all of it, the last first.
-pub fn written(plan: &Plan) -> String {
-    let mut sql = String::new();
-    for (_, expectation) in made(plan).iter().rev() {
-        if let Some(statement) = dropping(plan.dialect, expectation) {
-            sql += &format!("{statement};\n");
+/// The statement that has most likely made, changed or dropped the part `name` of an object, if one has: somebody else
+/// may alter the same table meanwhile.
+pub fn culprit<'a>(plan: &'a Plan, object: &Name, kind: &str, name: &str) -> Option<&'a Step> {
+    let mut about: Vec<(&Step, Vec<Change>)> = Vec::new();
+    for step in statements(plan) {
+        let of_object = changes(plan.dialect, step).into_iter().filter(|change| change.objects().contains(&object));
+        let of_object: Vec<Change> = of_object.collect();
+        if !of_object.is_empty() {
+            about.push((step, of_object));
         }
     }
-    sql
+    let unnamed = |change: &Change| match change {
+        Change::CreateTable { .. } => true,
+        Change::AddConstraint { constraint, .. } => constraint.name.is_none(),
+        Change::CreateIndex { index, .. } => index.name.is_none(),
+        Change::AddColumn { column, .. } => column.unique || column.check || column.references.is_some(),
+        _ => false,
+    };
+    let of_whole = |change: &Change| {
+        matches!(change, Change::AlterTable { .. } | Change::Grant { .. })
+            || matches!(change, Change::AttachPartition { .. } | Change::DetachPartition { .. })
+    };
+    let named = about.iter().find(|(step, _)| !name.is_empty() && mentions(&step.sql, name));
+    let found = named.or_else(|| {
+        about.iter().find(|(_, changes)| match kind {
+            "constraint" | "index" => changes.iter().any(unnamed),
+            kind if kind.starts_with("column") || kind.ends_with("of column") || kind == "trigger" => false,
+            _ => changes.iter().any(of_whole),
+        })
+    });
+    found.map(|(step, _)| *step)
 }
 
-fn dropping(dialect: Dialect, expectation: &Expectation) -> Option<String> {
-    let name = |name: &Name| dialect.quote_name(name);
-    let quote = |word: &str| dialect.quote(word);
-    let on = |table: &Option<Name>| table.as_ref().map(|table| format!(" ON {}", name(table))).unwrap_or_default();
-    Some(match (expectation, dialect) {
-        (Expectation::Table { table, .. }, _) => format!("DROP TABLE {}", name(table)),
-        (Expectation::View { view, .. }, _) => format!("DROP VIEW {}", name(view)),
-        (Expectation::Function { function, .. }, _) => format!("DROP FUNCTION {}", name(function)),
-        (Expectation::Column { table, column, .. }, _) => {
-            format!("ALTER TABLE {} DROP COLUMN {}", name(table), quote(column))
-        }
-        (Expectation::Constraint { table, constraint, .. }, _) => {
-            format!("ALTER TABLE {} DROP CONSTRAINT {}", name(table), quote(constraint))
-        }
-        (Expectation::Trigger { table, trigger, .. }, Dialect::Postgres) => {
-            format!("DROP TRIGGER {}{}", quote(trigger), on(table))
-        }
-        (Expectation::Trigger { trigger, .. }, _) => format!("DROP TRIGGER {}", quote(trigger)),
-        (Expectation::Index { index, .. }, Dialect::Postgres) => format!("DROP INDEX CONCURRENTLY {}", name(index)),
-        (Expectation::Index { table, index, .. }, Dialect::Mysql) => {
-            format!("DROP INDEX {}{}", quote(&index.name), on(table))
-        }
-        (Expectation::Index { index, .. }, Dialect::Sqlite) => format!("DROP INDEX {}", name(index)),
-        (Expectation::Nullable { .. } | Expectation::Partition { .. }, _) => return None,
-    })
+fn statements(plan: &Plan) -> impl Iterator<Item = &Step> {
+    let before = plan.steps.iter().filter(|step| step.phase != Phase::Contract);
+    before.filter(|step| matches!(step.action, Action::Statement { .. }))
 }
 
 /// A column or a table whose values go with it.

@@ -228,7 +228,7 @@ pub fn lines(event: &Event) -> Vec<String> {
         }
         Event::NothingToUndo { step } => vec![format!("  {step}  {}: there was nothing to undo", "done".green())],
         Event::LeftBehind { what } => {
-            vec![format!("  {}: {what} is still there; it may have been there before the change", "look".yellow())]
+            vec![format!("  {}: left as it is, and perhaps not from this change: {what}", "look".yellow())]
         }
         Event::Reverted { plan } => vec![format!("{plan}: {}", "undone".green())],
         Event::Finished { plan } => vec![format!("{plan}: {}", "finished".green())],

@@ -174,7 +174,7 @@ pub enum Event {
     NothingToUndo {
         step: String,
     },
-    /// Something that expand may have made is there after the revert; its statement allows that it was there before.
+    /// Something is not as it was before the change, and no statement of the change names it, or nothing undoes it.
     LeftBehind {
         what: String,
     },

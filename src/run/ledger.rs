@@ -4,6 +4,7 @@
 //! the server's; no URL, password or row data but key bounds gets in.
 
 mod backfill_key;
+mod definition;
 mod lease;
 mod noted;
 mod origin;
@@ -137,7 +138,7 @@ impl Ledger {
 
     /// Takes a plan out of the ledger, but for its story: events, approvals, evidence; in a transaction of the caller.
     pub(super) async fn forget<S: Session>(&self, session: &mut S, plan: &str) -> Result<(), DatabaseError> {
-        for table in ["plan_file", "plan_table", "step", "range", "backfill_key", "quarantine"] {
+        for table in ["plan_file", "plan_table", "plan_definition", "step", "range", "backfill_key", "quarantine"] {
             let sql = format!("DELETE FROM {{prefix}}{table} WHERE plan = ?");
             self.execute(session, &sql, &[text(plan)]).await?;
         }

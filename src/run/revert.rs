@@ -7,6 +7,7 @@
 
 mod loss;
 mod refusal;
+mod traces;
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,11 +19,11 @@ use super::{standstill, statement};
 use crate::database::{self, DatabaseError, Held, Session};
 use crate::error::{Error, Kind, Result};
 use crate::gate::{self, Judgement, Verdict};
-use crate::plan::revert::made;
 use crate::plan::{Action, Phase, Plan, Probe, Step};
 
 pub use loss::Loss;
 pub(super) use loss::differing;
+pub(super) use traces::remember;
 
 /// What there is to undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +84,7 @@ async fn stands<S: Session>(session: &mut S, ledger: &Ledger, plan: &Plan) -> Re
             .hint("put the files back as they were: they tell what there is to undo"));
     }
     refusal::after_contract(plan, &steps)?;
-    refusal::without_a_way(plan)?;
+    refusal::without_a_way(session, ledger, plan).await?;
     Ok(Stands::Begun(last.filter(|last| last.finished_at.is_none())))
 }
 
@@ -270,7 +271,7 @@ async fn is_gone<S: Session>(session: &mut S, step: &Step) -> bool {
     true
 }
 
-/// What expand or backfill has made and revert.sql has not undone: the change stays half undone until it is gone.
+/// What expand or backfill has changed and revert.sql has not undone: the change stays half undone until it is.
 async fn refuse_leftovers<S: Session>(
     session: &mut S,
     context: &Context<'_>,
@@ -278,31 +279,24 @@ async fn refuse_leftovers<S: Session>(
 ) -> Result<()> {
     let plan = context.plan;
     let in_words = |error: DatabaseError| Trouble::from(error).into_error(&format!("undoing {}", plan.name));
-    let records = context.ledger.steps(session, &plan.name).await.map_err(in_words)?;
-    let begun = |step: &Step| records.iter().any(|record| record.id == step.id && record.state != State::Pending);
-    let mut left = Vec::new();
-    for (step, expectation) in made(plan).into_iter().filter(|(step, _)| begun(step)) {
-        // SQLite cannot be asked for everything.
-        if !matches!(database::holds(session, &expectation).await, Ok(Held::Yes | Held::HalfDone)) {
-            continue;
-        }
-        let what = format!("{} ({}:{})", expectation.thing(), step.file, step.line);
-        match may_have_been_there(&step.sql) {
-            true => on_event(Event::LeftBehind { what }),
-            false => left.push(what),
-        }
+    let Some(traces) = traces::of(session, context.ledger, plan).await.map_err(in_words)? else {
+        let what = "what it is that revert.sql forgets, if it does: the change began before the ledger kept how its \
+                    tables were defined";
+        on_event(Event::LeftBehind { what: what.to_string() });
+        return Ok(());
+    };
+    let (left, others): (Vec<_>, Vec<_>) = traces.iter().partition(|trace| trace.is_ours());
+    for trace in others {
+        on_event(Event::LeftBehind { what: trace.to_string() });
     }
     if left.is_empty() {
         return Ok(());
     }
+    let undoing = traces::undoing(plan.dialect, &traces);
+    let left: Vec<String> = left.iter().map(ToString::to_string).collect();
     Err(Error::new(Kind::Step, format!("revert.sql is carried out, and leaves behind: {}", left.join(", ")))
-        .hint("let revert.sql drop that too, and run the same command again: what is done stays done"))
-}
-
-/// The statement does not mind that it finds what it makes.
-fn may_have_been_there(sql: &str) -> bool {
-    let words = sql.split_whitespace().map(str::to_ascii_uppercase).collect::<Vec<_>>().join(" ");
-    words.contains("IF NOT EXISTS") || words.starts_with("CREATE OR REPLACE")
+        .hint(format!("let revert.sql undo that too, as by:\n{}", undoing.trim_end()))
+        .hint("then run the same command again: what is done stays done"))
 }
 
 async fn close<S: Session>(session: &mut S, context: &Context<'_>) -> Result<(), Trouble> {

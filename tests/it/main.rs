@@ -58,6 +58,7 @@ mod suppressions;
 mod temporary;
 mod throttle;
 mod tidy;
+mod traces;
 mod workers;
 mod writers;
 mod unreadable;

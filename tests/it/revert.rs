@@ -149,7 +149,7 @@ async fn what_nobody_wrote_is_proposed() {
     expect(
         &said,
         2,
-        &["has no revert.sql", "from what expand and backfill make it would be:\nDROP INDEX CONCURRENTLY"],
+        &["has no revert.sql", "from what expand and backfill have changed it would be:\nDROP INDEX CONCURRENTLY"],
     );
     let proposed = said.err.split_once("it would be:\n").unwrap().1;
     change.write("revert.sql", proposed);

@@ -27,6 +27,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("V7__search_path", include_str!("V7__search_path.sql")),
     ("V8__backfill_key", include_str!("V8__backfill_key.sql")),
     ("V9__quarantine", include_str!("V9__quarantine.sql")),
+    ("V10__definition", include_str!("V10__definition.sql")),
 ];
 
 /// The version of this program.

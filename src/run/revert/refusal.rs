@@ -1,9 +1,11 @@
 //! When there is no way back, and what a restore would need.
 
+use super::traces;
+use crate::database::Session;
 use crate::error::{Error, Kind, Result};
-use crate::plan::revert::{destroyed, written};
+use crate::plan::revert::destroyed;
 use crate::plan::{Action, Phase, Plan, Probe};
-use crate::run::{State, StepRecord};
+use crate::run::{Ledger, State, StepRecord};
 
 /// Refuses an undo once a statement of contract was begun.
 pub(super) fn after_contract(plan: &Plan, records: &[StepRecord]) -> Result<()> {
@@ -51,15 +53,16 @@ pub(super) fn after_contract(plan: &Plan, records: &[StepRecord]) -> Result<()> 
 }
 
 /// Refuses an undo that nobody has written, or whose statements a crash would leave in doubt.
-pub(super) fn without_a_way(plan: &Plan) -> Result<()> {
+pub(super) async fn without_a_way<S: Session>(session: &mut S, ledger: &Ledger, plan: &Plan) -> Result<()> {
     if plan.revert.is_empty() {
         let error = Error::input(format!("{} has no revert.sql: nothing says how it is undone", plan.name));
-        let written = written(plan);
-        return Err(match written.is_empty() {
+        let traces = traces::of(session, ledger, plan).await.map_err(super::unreadable)?.unwrap_or_default();
+        let undoing = traces::undoing(plan.dialect, &traces);
+        return Err(match undoing.is_empty() {
             true => error.hint("write revert.sql beside expand.sql: the statements that undo expand and backfill"),
             false => error.hint(format!(
-                "write revert.sql beside expand.sql; from what expand and backfill make it would be:\n{}",
-                written.trim_end()
+                "write revert.sql beside expand.sql; from what expand and backfill have changed it would be:\n{}",
+                undoing.trim_end()
             )),
         });
     }

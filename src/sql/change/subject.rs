@@ -41,4 +41,23 @@ impl Change {
             _ => None,
         }
     }
+
+    /// The names of all that it may leave other than it was without taking it away: its table, and what else it names.
+    pub fn objects(&self) -> Vec<&Name> {
+        let others: Vec<&Name> = match self {
+            Self::AttachPartition { partition, .. } | Self::DetachPartition { partition, .. } => vec![partition],
+            Self::DropIndex { table: None, name, .. }
+            | Self::CreateFunction { name, .. }
+            | Self::DropFunction { name, .. }
+            | Self::CreateType { name, .. }
+            | Self::RenameObject { name, .. }
+            | Self::Grant { name, .. } => vec![name],
+            Self::CreateView { view, .. } => vec![view],
+            Self::AddLabel { enumeration, .. } => vec![enumeration],
+            Self::CreateDomain { domain, .. } | Self::AlterDomain { domain, .. } => vec![domain],
+            Self::CreateSequence { sequence, .. } | Self::AlterSequence { sequence, .. } => vec![sequence],
+            _ => Vec::new(),
+        };
+        self.table().into_iter().chain(others).collect()
+    }
 }
