@@ -78,6 +78,9 @@ pub struct Judgement {
 /// What the names of a revert's gates begin with: a person's word for one of contract's is none for them.
 pub const REVERT: &str = "revert_";
 
+/// What an undo puts in the place of an approval's digest: it was given for what is no more.
+pub const UNDONE: &str = "reverted";
+
 /// The gates in front of `phase`: contract's. The earlier phases only add.
 pub fn gates_of(plan: &Plan, phase: Phase) -> Vec<Gate> {
     if phase != Phase::Contract {

@@ -10,6 +10,7 @@ pub mod directory;
 mod manner;
 mod probe;
 pub mod recipes;
+pub mod enforced;
 pub mod revert;
 pub mod settings;
 pub mod step;

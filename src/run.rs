@@ -8,6 +8,7 @@
 mod advice;
 mod backfill;
 pub mod before;
+mod changed;
 pub mod event;
 mod gates;
 pub mod ledger;
@@ -20,6 +21,7 @@ pub mod rollback;
 mod statement;
 pub mod throttle;
 mod trouble;
+mod word;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,6 +33,7 @@ use crate::plan::{Action, Phase, Plan, Step};
 use crate::sql::Dialect;
 
 pub use backfill::{Helped, Helper, help};
+use changed::{changed_files, refuse_other_sql};
 pub use event::Event;
 use gates::Gates;
 pub use gates::evidence;
@@ -42,6 +45,7 @@ pub use reminder::Reminder;
 use throttle::Ahead;
 pub use throttle::Pace;
 pub(crate) use trouble::Trouble;
+pub use word::Word;
 
 /// How a plan is to be carried out.
 pub struct Request<'a> {
@@ -206,7 +210,7 @@ pub async fn carry_out<S: Session>(
         }
         if matches!(step.action, Action::Verify(_)) || tries.enter(step) {
             let resumed = record.state == State::Running;
-            on_event(Event::StepStarted { step: step.id.clone(), sql: step.sql.clone(), resumed });
+            on_event(Event::StepStarted { step: step.id.clone(), sql: statement::sent(plan, step), resumed });
         }
         match perform(session, &context, step, record, &seen, &mut tries, on_event).await {
             Ok(Done::Yes { found }) => {
@@ -327,9 +331,8 @@ async fn open<S: Session>(
     let steps_differ = plan.steps.len() != records.len()
         || plan.steps.iter().zip(&records).any(|(step, record)| step.id != record.id || step.digest != record.digest);
     let changed = changed_files(plan, &known);
-    if begun && changed.iter().any(|name| !MAY_CHANGE.contains(&name.as_str())) {
-        return Err(Error::input(format!("{}: {} changed after the plan had begun", plan.name, changed.join(", ")))
-            .hint("put the files back as they were (the ledger knows their digests), or undo the change and begin a new one"));
+    if begun {
+        refuse_other_sql(session, context.ledger, plan).await?;
     }
     if begun && steps_differ && changed.is_empty() {
         return Err(Error::input(format!("{}: the ledger knows other steps of the same files", plan.name))
@@ -412,23 +415,6 @@ async fn check_keys<S: Session>(session: &mut S, plan: &Plan) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The files of a plan that may change after it has begun: that voids its approvals.
-const MAY_CHANGE: [&str; 2] = ["change.toml", "revert.sql"];
-
-/// The files that are not what the ledger knows: other content, added, or gone.
-fn changed_files(plan: &Plan, known: &[(String, String)]) -> Vec<String> {
-    if known.is_empty() {
-        return Vec::new();
-    }
-    let now = plan.files.iter().map(|file| (file.name.clone(), file.digest.clone()));
-    let differs = now.filter(|file| !known.contains(file)).map(|(name, _)| name);
-    let gone =
-        known.iter().map(|(name, _)| name).filter(|name| !plan.files.iter().any(|file| file.name == **name)).cloned();
-    let mut names: Vec<String> = differs.chain(gone).collect();
-    names.sort();
-    names
 }
 
 /// Begins a transaction that will write: SQLite takes its lock at once, because a lock that is upgraded

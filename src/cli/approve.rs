@@ -47,6 +47,10 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
     };
     let ledger = Ledger::open(&mut session).await?;
     ledger.refuse_other_schemas(&mut session, &plan.name).await?;
+    if let Some(sentence) = target::finished(&mut session, &ledger, &plan).await? {
+        context.say(&format!("{sentence}: nothing is left to approve\n"));
+        return Ok(exit_code::CLEAN);
+    }
     let (mut stands_in_for, mut because) = (Vec::new(), String::new());
     if gate.condition != Condition::Approval {
         let unreadable = |error| Error::new(Kind::Connection, "the gate cannot be looked at").because(error);

@@ -33,6 +33,10 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
     let by = target::who(args.by.as_ref(), "pauses")?;
     let Target { plan, mut session, .. } = target::open(&args.target, context).await?;
     let ledger = Ledger::open(&mut session).await?;
+    if let Some(sentence) = target::finished(&mut session, &ledger, &plan).await? {
+        context.say(&format!("{sentence}: nothing is left to pause\n"));
+        return Ok(exit_code::CLEAN);
+    }
     ledger
         .pause(&mut session, &plan.name, &by, &args.reason)
         .await

@@ -13,8 +13,8 @@ use super::{Context, block_on};
 use crate::error::{Error, Result, exit_code};
 use crate::gate::Verdict;
 use crate::report;
-use crate::run::Ledger;
-use crate::run::revert::{self, Survey, Word};
+use crate::run::revert::{self, Survey};
+use crate::run::{Ledger, Word};
 
 /// Undo a phased change that is in expand or backfill, also one that got half way
 ///

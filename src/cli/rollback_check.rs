@@ -1,11 +1,11 @@
 //! `lockkeeper rollback-check`: whether a version of the application would work on the schema as it is now.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::target;
 use super::{Context, Format, block_on};
 use crate::database::Session;
-use crate::error::{Error, Result, exit_code};
+use crate::error::{Result, exit_code};
 use crate::plan::{Plan, directory};
 use crate::report;
 use crate::run::rollback;
@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 }
 
 async fn go(args: &Args, context: &Context) -> Result<u8> {
-    let directories = changes(&args.path)?;
+    let directories = target::changes(&args.path)?;
     let mut session = target::connect(&args.database, context).await?;
     let dialect = session.dialect();
     let plans = directories.iter().map(|path| directory::read(path, Some(dialect))).collect::<Result<Vec<Plan>>>()?;
@@ -54,26 +54,4 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
         Some(false) => exit_code::FINDINGS,
         None => exit_code::NOT_JUDGED,
     })
-}
-
-/// The change itself, or all changes of a directory by their names.
-fn changes(path: &Path) -> Result<Vec<PathBuf>> {
-    let is_change = |path: &Path| path.join("expand.sql").is_file();
-    if is_change(path) {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let unreadable = |error| Error::input(format!("cannot read {}", path.display())).because(error);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?.path();
-        if is_change(&entry) {
-            found.push(entry);
-        }
-    }
-    found.sort();
-    match found.is_empty() {
-        true => Err(Error::input(format!("no phased change in {}", path.display()))
-            .hint("give a directory with an expand.sql, or one that holds such directories")),
-        false => Ok(found),
-    }
 }

@@ -12,8 +12,9 @@ use crate::database;
 use crate::error::{Error, Kind, Result, exit_code};
 use crate::gate::{Judgement, Verdict};
 use crate::plan::Phase;
-use crate::run::before::{self, Force};
-use crate::run::revert::{self, Word};
+use crate::run::Word;
+use crate::run::before;
+use crate::run::revert;
 use crate::run::{self, Event, HeldBy, Helped, Helper, Lease, Ledger, Outcome, Pace, Reminder, Request};
 use crate::settings::Settings;
 
@@ -92,7 +93,7 @@ async fn go(args: &Args, context: &Context) -> Result<u8> {
     let wait = args.wait.then(|| Duration::from_secs(args.interval));
     let (workers, max_rate) = (args.workers, args.max_rate);
     let by = if args.force { target::who(None, "forces it")? } else { String::new() };
-    let force = args.reason.as_deref().map(|reason| Force { by: &by, reason });
+    let force = args.reason.as_deref().map(|reason| Word { by: &by, reason });
     if args.join {
         let helping = help(args, wait, target, &interrupt, &listeners, context);
         return listeners.attend(helping, &interrupt, statement).await;
@@ -110,7 +111,7 @@ pub(super) enum Work<'a> {
         phase: Option<Phase>,
         workers: u32,
         max_rate: Option<u64>,
-        force: Option<Force<'a>>,
+        force: Option<Word<'a>>,
     },
     Undo(Word<'a>),
 }

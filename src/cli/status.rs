@@ -15,12 +15,12 @@ use crate::run::{self, Ledger};
 
 /// Show a phased change's phases, steps, rows done of rows, and what its gates wait for
 ///
-/// Without CHANGE: all changes that the database's ledger knows. Reads only; a change that has not begun is shown as
+/// With a directory of changes: each of them. Without one: all changes that the database's ledger knows. Reads only; a change that has not begun is shown as
 /// such.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The directory of the phased change
-    #[arg(value_name = "CHANGE")]
+    /// The directory of a phased change, or one that holds several
+    #[arg(value_name = "CHANGE|DIR")]
     change: Option<PathBuf>,
 
     #[command(flatten)]
@@ -96,8 +96,16 @@ fn print(args: &Args, context: &Context, text: &str, first: bool) -> Result<()> 
 async fn look(args: &Args, context: &Context, paces: &mut Paces, began: Instant) -> Result<Look> {
     match &args.change {
         Some(change) => {
-            let mut target = target::at(change, &args.database, context).await?;
-            of_change(args, &mut target, paces, began).await
+            let mut all = Look { output: String::new(), text: String::new(), finished: true };
+            for path in target::changes(change)? {
+                let mut target = target::at(&path, &args.database, context).await?;
+                let Look { output, text, finished } = of_change(args, &mut target, paces, began).await?;
+                let between = if all.text.is_empty() || args.format == Format::Json { "" } else { "\n" };
+                all.output += &format!("{between}{output}");
+                all.text += &format!("{between}{text}");
+                all.finished &= finished;
+            }
+            Ok(all)
         }
         None => of_all(args, context).await,
     }

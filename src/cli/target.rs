@@ -7,6 +7,7 @@ use super::interrupt::Statement;
 use crate::database::{self, Connection};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Plan, directory};
+use crate::run::Ledger;
 use crate::settings::{self, Settings};
 
 /// A change directory and its database.
@@ -81,4 +82,34 @@ fn url(database: &Database, context: &Context) -> Result<String> {
     url.ok_or_else(|| {
         Error::input("no database to work on").hint("pass --database-url, or set database-url in lockkeeper.toml")
     })
+}
+
+/// That a change is finished, as a sentence, where it is.
+pub(super) async fn finished(session: &mut Connection, ledger: &Ledger, plan: &Plan) -> Result<Option<String>> {
+    let record = ledger.plan(session, &plan.name).await;
+    let record = record.map_err(|error| Error::new(Kind::Connection, "the ledger cannot be read").because(error))?;
+    let at = record.and_then(|record| record.finished_at);
+    Ok(at.map(|at| format!("{} is finished since {at} UTC", plan.name)))
+}
+
+/// The change itself, or all changes of a directory by their names.
+pub(super) fn changes(path: &Path) -> Result<Vec<PathBuf>> {
+    let is_change = |path: &Path| path.join("expand.sql").is_file();
+    if is_change(path) {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let unreadable = |error| directory::unreadable(path, error);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?.path();
+        if is_change(&entry) {
+            found.push(entry);
+        }
+    }
+    found.sort();
+    match found.is_empty() {
+        true => Err(Error::input(format!("no phased change in {}", path.display()))
+            .hint("give a directory with an expand.sql, or one that holds such directories")),
+        false => Ok(found),
+    }
 }

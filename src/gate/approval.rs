@@ -1,13 +1,18 @@
 //! `approval`: a person approved this very plan; and a person's word in place of missing evidence.
 
 use super::evidence::observed;
-use super::{Approval, Gate, Judgement, Verdict};
+use super::{Approval, Gate, Judgement, UNDONE, Verdict};
 
 /// Passes only with an approval of this plan's digest.
 pub fn judge(gate: &Gate, approvals: &[Approval]) -> Judgement {
+    let last = approvals.iter().rev().find(|approval| approval.gate == gate.name);
     let (verdict, because) = match for_this_plan(gate, approvals).next() {
         Some(approval) => (Verdict::Pass, given(approval)),
-        None if approvals.iter().any(|approval| approval.gate == gate.name) => (
+        None if last.is_some_and(|approval| approval.digest == UNDONE) => (
+            Verdict::Pending,
+            "the approval on record was void when the change was undone: approve it anew".to_string(),
+        ),
+        None if last.is_some() => (
             Verdict::Pending,
             "the approval on record is for other files: the plan has changed since, approve it again".to_string(),
         ),

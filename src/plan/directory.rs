@@ -8,6 +8,7 @@ mod group;
 mod order;
 mod steps;
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -35,6 +36,20 @@ const REVERT: &str = "revert.sql";
 /// A directory that is none or lacks `expand.sql`, and anything in its files that could not be carried out.
 pub fn read(path: &Path, fallback: Option<Dialect>) -> Result<Plan> {
     plan(path, name(path)?, &Files::read(path)?, fallback)
+}
+
+/// A path at which no change can be read.
+pub fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    let hint = match error.kind() {
+        ErrorKind::NotADirectory => {
+            let shown = path.display();
+            format!(
+                "a phased change is a directory: `lockkeeper plan {shown}` writes one for a migration that needs it"
+            )
+        }
+        _ => "a phased change is a directory with at least expand.sql".to_string(),
+    };
+    Error::input(format!("cannot read {}", path.display())).because(error).hint(hint)
 }
 
 /// The plan of files that are not written yet; `path` is where they would be.
@@ -358,8 +373,7 @@ struct Files {
 
 impl Files {
     fn read(directory: &Path) -> Result<Self> {
-        let shown = directory.display();
-        let unreadable = |error: std::io::Error| Error::input(format!("cannot read {shown}")).because(error);
+        let unreadable = |error| unreadable(directory, error);
         let entries = std::fs::read_dir(directory).map_err(unreadable)?;
         let mut names = Vec::new();
         for entry in entries {

@@ -39,6 +39,11 @@ pub fn culprit<'a>(plan: &'a Plan, object: &Name, kind: &str, name: &str) -> Opt
         matches!(change, Change::AlterTable { .. } | Change::Grant { .. })
             || matches!(change, Change::AttachPartition { .. } | Change::DetachPartition { .. })
     };
+    // Somebody else's table may be named in many a statement of the change.
+    if kind == "table" {
+        let creates = |change: &Change| matches!(change, Change::CreateTable { .. });
+        return about.iter().find(|(_, changes)| changes.iter().any(creates)).map(|(step, _)| *step);
+    }
     let named = about.iter().find(|(step, _)| !name.is_empty() && mentions(&step.sql, name));
     let found = named.or_else(|| {
         about.iter().find(|(_, changes)| match kind {

@@ -106,6 +106,7 @@ fn undo_text(status: &Status<'_>) -> String {
     let Some(RevertRecord { by, reason, started_at, finished_at, .. }) = &status.revert else { return String::new() };
     let since = match finished_at {
         None => format!("being undone since {started_at} UTC"),
+        Some(at) if status.record.is_some() => format!("begun anew after it was undone {at} UTC"),
         Some(at) => format!("undone {at} UTC"),
     };
     let mut text = format!("{since} by {by}: {reason}\n");

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Event, Lease, Ledger, Request, State, begin, finish};
+use super::{Event, Lease, Ledger, Request, State, Word, begin, finish};
 use crate::database::{DatabaseError, Session, live};
 use crate::error::{Error, Kind, Result, closest};
 use crate::history::layout::{self, Choice};
@@ -14,13 +14,6 @@ use crate::lint::{self, Finding, Given, Severity, rules};
 use crate::plan::Plan;
 use crate::settings::Settings;
 use crate::sql::{self, Dialect, Engine};
-
-/// A person's word that a change is to begin although something speaks against it.
-#[derive(Debug, Clone, Copy)]
-pub struct Force<'a> {
-    pub by: &'a str,
-    pub reason: &'a str,
-}
 
 /// Judges a change that has not begun; one that has is let through. What was forced is told, and the ledger keeps it.
 ///
@@ -33,7 +26,7 @@ pub async fn judge<S: Session>(
     lease: &Lease,
     request: &Request<'_>,
     settings: &Settings,
-    force: Option<Force<'_>>,
+    force: Option<Word<'_>>,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<()> {
     let plan = request.plan;
@@ -53,7 +46,7 @@ pub async fn judge<S: Session>(
     if against.is_empty() {
         return Ok(());
     }
-    let Some(Force { by, reason }) = force else {
+    let Some(Word { by, reason }) = force else {
         let mut error = match of_its_own {
             true => {
                 Error::new(Kind::Refused, format!("{} is not begun: its own statements speak against it", plan.name))

@@ -13,8 +13,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::ledger::{RevertRecord, State};
-use super::{Context, Done, Event, Outcome, Request, Trouble, begin, changed_files, finish, gates, sleep, tell};
-use super::{Lease, Ledger, MAY_CHANGE};
+use super::throttle::{self, Ahead};
+use super::{Context, Done, Event, Outcome, Request, Trouble, begin, finish, gates, refuse_other_sql, sleep, tell};
+use super::{Lease, Ledger, Word};
 use super::{standstill, statement};
 use crate::database::{self, DatabaseError, Held, Session};
 use crate::error::{Error, Kind, Result};
@@ -76,13 +77,7 @@ async fn stands<S: Session>(session: &mut S, ledger: &Ledger, plan: &Plan) -> Re
             _ => Err(Error::input(format!("{} has not begun on this database: there is nothing to undo", plan.name))),
         };
     }
-    let known = ledger.files(session, &plan.name).await.map_err(unreadable)?;
-    let changed: Vec<String> =
-        changed_files(plan, &known).into_iter().filter(|name| !MAY_CHANGE.contains(&name.as_str())).collect();
-    if !changed.is_empty() {
-        return Err(Error::input(format!("{}: {} changed after the plan had begun", plan.name, changed.join(", ")))
-            .hint("put the files back as they were: they tell what there is to undo"));
-    }
+    refuse_other_sql(session, ledger, plan).await?;
     refusal::after_contract(plan, &steps)?;
     refusal::without_a_way(session, ledger, plan).await?;
     Ok(Stands::Begun(last.filter(|last| last.finished_at.is_none())))
@@ -92,14 +87,7 @@ fn unreadable(error: DatabaseError) -> Error {
     Error::new(Kind::Connection, "the ledger cannot be read").because(error)
 }
 
-/// Who undoes a change, and why. Their word stands in for evidence that is missing at this moment.
-#[derive(Debug, Clone, Copy)]
-pub struct Word<'a> {
-    pub by: &'a str,
-    pub reason: &'a str,
-}
-
-/// Undoes the change, or goes on with that.
+/// Undoes the change, or goes on with that. The word stands in for evidence that is missing at this moment.
 ///
 /// # Errors
 /// As `survey`; a failed gate, a failed step, or something that revert.sql leaves behind.
@@ -136,6 +124,11 @@ pub async fn undo<S: Session>(
         if (request.stop)() {
             return Ok(Outcome::Interrupted);
         }
+        match throttle::before_step(session, &context, request.wait.is_some(), on_event).await.map_err(in_words)? {
+            Ahead::Free => {}
+            Ahead::Held(because) => return Ok(Outcome::Held(because)),
+            Ahead::Interrupted => return Ok(Outcome::Interrupted),
+        }
         let seen = match gates::pass(session, &context, request, step.phase, &mut judged, on_event).await? {
             gates::Gates::Open { seen, .. } => seen,
             gates::Gates::Closed(judgements) => return Ok(Outcome::Waiting(judgements)),
@@ -149,7 +142,7 @@ pub async fn undo<S: Session>(
         } else {
             if tries.enter(step) {
                 let resumed = record.state == State::Running;
-                on_event(Event::StepStarted { step: step.id.clone(), sql: step.sql.clone(), resumed });
+                on_event(Event::StepStarted { step: step.id.clone(), sql: statement::sent(plan, step), resumed });
             }
             match &step.action {
                 Action::Statement { transactional: false } => {

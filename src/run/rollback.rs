@@ -3,8 +3,10 @@
 //!
 //! Invariant: what is not known is never a yes.
 
+mod refused;
+
 use super::revert::differing;
-use super::{Ledger, MAY_CHANGE, State, StepRecord, changed_files};
+use super::{Ledger, State, StepRecord, refuse_other_sql};
 use crate::database::{DatabaseError, Session};
 use crate::error::{Error, Kind, Result};
 use crate::plan::strategy::{Rung, ladder};
@@ -85,7 +87,16 @@ pub async fn judge<S: Session>(session: &mut S, plans: &[Plan], all: bool, versi
             _ => None,
         });
         let (works, because) = match rung {
-            Some(rung) => works(session, plan, &progress, rung).await.map_err(unreadable)?,
+            Some(rung) => {
+                let answer = works(session, plan, &progress, rung).await.map_err(unreadable)?;
+                match &ledger {
+                    Some(ledger) if rung == Rung::Old && answer.0 != Some(false) => {
+                        let refused = refused::refused(session, ledger, plan).await.map_err(unreadable)?;
+                        refused.unwrap_or(answer)
+                    }
+                    _ => answer,
+                }
+            }
             None => (None, format!("change.toml does not say what {version} reads and writes")),
         };
         answers.push(Answer { change: plan.name.clone(), progress: Some(progress), rung, works, because });
@@ -133,12 +144,7 @@ async fn progress<S: Session>(session: &mut S, ledger: &Ledger, plan: &Plan) -> 
     if records.iter().all(|record| record.state == State::Pending && record.last_key.is_none()) {
         return Ok(Progress::NotBegun);
     }
-    let known = ledger.files(session, &plan.name).await.map_err(unreadable)?;
-    let changed = changed_files(plan, &known);
-    if let Some(name) = changed.iter().find(|name| !MAY_CHANGE.contains(&name.as_str())) {
-        return Err(Error::input(format!("{}: {name} is not what it was when the change began", plan.name))
-            .hint("ask with the files that the database has been changed by"));
-    }
+    refuse_other_sql(session, ledger, plan).await?;
     Ok(how_far(plan, &records))
 }
 
@@ -193,6 +199,9 @@ async fn works<S: Session>(
     if !rung.reads_old() || plan.settings.two_way_sync {
         let alike = if rung.reads_old() { ", which the sync keeps alike" } else { "" };
         return Ok((Some(true), format!("it {}{alike}", rung.shapes())));
+    }
+    if plan.steps_of(Phase::Contract).next().is_none() {
+        return Ok((Some(true), format!("it {}, which nothing takes the place of", rung.shapes())));
     }
     Ok(match differing(session, plan).await? {
         Some(0) => (Some(true), format!("it {}, and no value is in the new one alone", rung.shapes())),

@@ -22,6 +22,7 @@ use crate::gate::Evidence;
 use crate::plan::{Phase, Step};
 use crate::sql::{self, Dialect};
 use ahead::Way;
+pub(super) use manner::sent;
 pub(super) use probed::probed;
 use watch::Watched;
 

@@ -353,6 +353,8 @@ pub(super) async fn before_step<S: Session>(
     wait: bool,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Ahead, Trouble> {
+    // An undo waits for no window.
+    let windows = if context.reverting { &[][..] } else { &context.plan.settings.throttle.windows };
     let mut reminder = Reminder::default();
     let mut waited = false;
     let began = Instant::now();
@@ -360,9 +362,7 @@ pub(super) async fn before_step<S: Session>(
         let pause = context.ledger.paused(session, &context.plan.name).await?;
         let because = match pause {
             Some(pause) => Some(("pause", signals::paused(&pause))),
-            None => signals::closed(session, &context.plan.settings.throttle.windows)
-                .await?
-                .map(|because| ("windows", because)),
+            None => signals::closed(session, windows).await?.map(|because| ("windows", because)),
         };
         let Some((signal, because)) = because else {
             if waited {

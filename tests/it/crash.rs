@@ -28,17 +28,17 @@ pub(crate) enum Lost {
 
 /// Loses the answer to the n-th statement, counted over all sessions of one run of the plan.
 pub(crate) struct Fault {
-    counted: AtomicU32,
-    number: u32,
-    lost: Lost,
+    pub(crate) counted: AtomicU32,
+    pub(crate) number: u32,
+    pub(crate) lost: Lost,
     /// The n-th statement only reads: lost before or after is the same to the server.
-    only_reads: AtomicBool,
+    pub(crate) only_reads: AtomicBool,
     /// How many statements there had been whenever a step began or was done.
     steps: Mutex<Vec<(String, u32)>>,
 }
 
 impl Fault {
-    fn at(number: u32, lost: Lost) -> Self {
+    pub(crate) fn at(number: u32, lost: Lost) -> Self {
         Self { counted: AtomicU32::new(0), number, lost, only_reads: AtomicBool::new(false), steps: Mutex::default() }
     }
 
@@ -48,10 +48,6 @@ impl Fault {
 }
 
 impl Fault {
-    pub(crate) fn at(number: u32, lost: Lost) -> Self {
-        Self { counted: AtomicU32::new(0), number, lost }
-    }
-
     /// Whether there were as many answers.
     pub(crate) fn has_hit(&self) -> bool {
         self.counted.load(Ordering::SeqCst) >= self.number
@@ -59,10 +55,10 @@ impl Fault {
 }
 
 /// A session whose connection is gone after the fault.
-struct Flaky<'a> {
-    connection: Option<Connection>,
-    dialect: Dialect,
-    fault: &'a Fault,
+pub(crate) struct Flaky<'a> {
+    pub(crate) connection: Option<Connection>,
+    pub(crate) dialect: Dialect,
+    pub(crate) fault: &'a Fault,
 }
 
 impl Flaky<'_> {

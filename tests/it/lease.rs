@@ -165,7 +165,7 @@ async fn every_write_of_an_undo_is_fenced(database: TestDatabase, dialect: Diale
     };
     run::carry_out(&mut session, &ledger, &lease, &request, &mut |_| {}).await.unwrap();
     session.sent.clear();
-    let word = run::revert::Word { by: "audit", reason: "a test" };
+    let word = run::Word { by: "audit", reason: "a test" };
     let outcome = run::revert::undo(&mut session, &ledger, &lease, &request, word, &mut |_| {}).await.unwrap();
     assert_eq!(outcome, Outcome::Finished);
     // A person's word needs no lease.

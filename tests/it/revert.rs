@@ -55,7 +55,16 @@ async fn there_and_back(database: TestDatabase, dialect: Dialect) {
     expect(&change.say(&["revert", "--yes"]), 0, &["undone 2", "begins it anew"]);
 
     // Anew, and the word that was given before is void.
-    expect(&change.say(&["run"]), 3, &["gate approval: pending", "gate db_sessions: unknown"]);
+    let void = "gate approval: pending, the approval on record was void when the change was undone: approve it anew";
+    expect(&change.say(&["run", "--phase", "expand"]), 0, &[]);
+    let status = change.say(&["status"]);
+    expect(&status, 0, &["begun anew after it was undone 2", void]);
+    assert!(!status.out.contains("proved"), "of this round, nothing is: {}", status.out);
+    expect(&change.say(&["run"]), 3, &[void, "gate db_sessions: unknown"]);
+    expect(&change.say(&["pause", "--reason", "look first"]), 0, &[]);
+    expect(&change.say(&["revert", "--yes"]), 3, &["held: paused by tester", "look first"]);
+    expect(&change.say(&["status"]), 0, &["revert.1     pending"]);
+    expect(&change.say(&["resume"]), 0, &[]);
     expect(&change.say(&["revert", "--yes"]), 0, &["undone"]);
     assert_eq!((schema(&mut change.session().await).await, rows(&change).await), before);
 

@@ -103,3 +103,43 @@ async fn watched_to_its_end() {
     let last: Json = serde_json::from_str(json.out.lines().last().unwrap()).unwrap();
     assert!(last["finished_at"].is_string(), "{last}");
 }
+
+/// What is finished is not approved or paused any more, a directory of changes is shown change by change, and what
+/// is no change is said with what would be one.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_finished_change_and_of_a_directory() {
+    let mut change = Change::rename(servers::sqlite(), Dialect::Sqlite, 20).await;
+    expect(&change.say(&["run"]), 3, &[]);
+    change.approve();
+    expect(&change.say(&["run"]), 0, &["finished"]);
+    expect(&change.say(&["approve", "--reason", "late"]), 0, &["is finished since 2", "nothing is left to approve"]);
+    expect(&change.say(&["pause", "--reason", "late"]), 0, &["is finished since 2", "nothing is left to pause"]);
+    assert!(!change.say(&["status"]).out.contains("paused"));
+
+    let (first, parent) = (change.path.clone(), change.path.parent().unwrap().to_path_buf());
+    change.named("0043_notes");
+    change.write("expand.sql", "CREATE TABLE notes (id integer PRIMARY KEY);");
+    change.path = parent.clone();
+    let said = change.say(&["status"]);
+    expect(&said, 0, &["0042_orders_status (sqlite", "\n\n0043_notes (sqlite", "not begun"]);
+    let json = change.say(&["status", "--format", "json"]);
+    let plans: Vec<Json> = json.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&plans[0]["plan"], &plans[1]["plan"]), (&"0042_orders_status".into(), &"0043_notes".into()));
+    change.path = parent.join("nowhere");
+    expect(
+        &change.say(&["status"]),
+        2,
+        &["cannot read", "hint: a phased change is a directory with at least expand.sql"],
+    );
+    change.path = first.join("expand.sql");
+    let hint = "hint: a phased change is a directory: `lockkeeper plan ";
+    expect(&change.say(&["run"]), 2, &["Not a directory", hint]);
+
+    // An edit is named with what it was, and when that was so.
+    change.path = first;
+    let expand = std::fs::read_to_string(change.path.join("expand.sql")).unwrap();
+    change.write("expand.sql", &format!("{expand}\nALTER TABLE orders ADD COLUMN more text;\n"));
+    let edited = ["expand.sql changed after the plan had begun, 2", "cause: expand.sql was ", "git log -- expand.sql"];
+    expect(&change.say(&["run"]), 2, &edited);
+    expect(&change.say(&["rollback-check", "--to", "v1"]), 2, &[]);
+}

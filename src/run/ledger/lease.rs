@@ -72,8 +72,10 @@ impl Ledger {
         Ok(renewed == 1)
     }
 
-    /// Gives the lease back, so that the next runner need not wait for its end.
+    /// Gives the lease back, so that the next runner need not wait for its end. What held this one, nobody waits for now.
     pub async fn release<S: Session>(&self, session: &mut S, lease: &Lease) -> Result<(), DatabaseError> {
+        let held = "DELETE FROM {prefix}throttled WHERE token = ?";
+        self.execute(session, held, &[Value::Int(lease.token)]).await?;
         self.execute(
             session,
             "UPDATE {prefix}lease SET holder = '', held_until = {now} WHERE id = 1 AND token = ?",

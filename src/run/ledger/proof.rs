@@ -84,7 +84,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// The last proof of each step of a plan; none in a ledger that an older program left.
+    /// The last proof of each step of a plan since it began, of which an undo is the end; none in a ledger that an older program left.
     pub async fn proofs<S: Session>(&self, session: &mut S, plan: &str) -> Result<Vec<ProofRecord>, DatabaseError> {
         let table = Name { schema: self.words.schema.clone(), name: self.words.bare("proof") };
         if !database::table_exists(session, &table).await? {
@@ -93,7 +93,8 @@ impl Ledger {
         let sql = format!(
             "SELECT step, digest, outcome, rows_seen, ranges, repaired, example, last_key, kept_by, position, filled, \
              milliseconds, {} FROM {{prefix}}proof p WHERE plan = ? AND id = \
-             (SELECT max(id) FROM {{prefix}}proof later WHERE later.plan = p.plan AND later.step = p.step) ORDER BY id",
+             (SELECT max(id) FROM {{prefix}}proof later WHERE later.plan = p.plan AND later.step = p.step) \
+             AND EXISTS (SELECT 1 FROM {{prefix}}plan now WHERE now.name = p.plan AND now.started_at <= p.proved_at) ORDER BY id",
             self.words.time_text("proved_at")
         );
         let rows = self.query(session, &sql, &[text(plan)]).await?;

@@ -2,6 +2,7 @@
 
 use super::{Ledger, State, StepRecord, integer, optional, string, text};
 use crate::database::{self, DatabaseError, Session};
+use crate::gate::UNDONE;
 use crate::plan::Plan;
 use crate::sql::Name;
 
@@ -108,12 +109,9 @@ impl Ledger {
         plan: &str,
     ) -> Result<(), DatabaseError> {
         self.forget(session, plan).await?;
-        for sql in [
-            "UPDATE {prefix}approval SET digest = 'reverted' WHERE plan = ?",
-            "UPDATE {prefix}revert SET finished_at = {now} WHERE plan = ?",
-        ] {
-            self.execute(session, sql, &[text(plan)]).await?;
-        }
-        Ok(())
+        let void = "UPDATE {prefix}approval SET digest = ? WHERE plan = ?";
+        self.execute(session, void, &[text(UNDONE), text(plan)]).await?;
+        let sql = "UPDATE {prefix}revert SET finished_at = {now} WHERE plan = ?";
+        self.execute(session, sql, &[text(plan)]).await.map(drop)
     }
 }

@@ -1,6 +1,7 @@
 //! What an undo takes away for good: counted where that is cheap, otherwise said.
 
 use crate::database::{self, DatabaseError, Held, Session, Value};
+use crate::plan::enforced::adds;
 use crate::plan::revert::{Values, dropped_values};
 use crate::plan::{Action, Expectation, Plan};
 use crate::sql::{self, Dialect, Dml, Name};
@@ -109,15 +110,19 @@ fn only_there(dialect: Dialect, dml: &Dml, column: &str) -> Option<String> {
 /// nothing says which columns those are, other tables have a say, or there are too many rows.
 pub(in crate::run) async fn differing<S: Session>(session: &mut S, plan: &Plan) -> Result<Option<u64>, DatabaseError> {
     let fills = fills(plan);
-    let mut sum = None;
+    if fills.is_empty() {
+        return Ok(None);
+    }
+    let mut sum = 0;
     for (dml, written) in &fills {
-        for column in written {
+        // A column that was there before is none of the new shape.
+        for column in written.iter().filter(|column| adds(plan, &dml.table, column)) {
             let question = only_there(plan.dialect, dml, column);
             let Some(rows) = count(session, &dml.table, question.as_deref()).await? else { return Ok(None) };
-            sum = Some(sum.unwrap_or(0) + rows);
+            sum += rows;
         }
     }
-    Ok(sum)
+    Ok(Some(sum))
 }
 
 fn in_words(rows: u64) -> String {

@@ -4,9 +4,18 @@
 use super::{trouble, watch};
 use crate::database::{DatabaseError, Session};
 use crate::error::{Error, Kind};
-use crate::plan::{self, SMALL_TABLE, Step};
+use crate::plan::{self, Action, Plan, SMALL_TABLE, Step};
 use crate::run::{Context, Event, Trouble};
 use crate::sql::Name;
+
+/// The statement of a step as it is sent to the server first: with the clauses of the cheapest way.
+pub(in crate::run) fn sent(plan: &Plan, step: &Step) -> String {
+    let manner = match step.action {
+        Action::Statement { .. } => plan::manner(&step.sql, plan.dialect),
+        _ => None,
+    };
+    manner.and_then(|manner| manner.ways.into_iter().next()).map_or_else(|| step.sql.clone(), |way| way.sql)
+}
 
 /// Runs the statement of a step with the clauses that keep writers from waiting, as far as the server agrees to one.
 pub(super) async fn execute<S: Session>(
