@@ -45,9 +45,7 @@ impl Fault {
     fn pass(&self, step: &str) {
         self.steps.lock().unwrap().push((step.to_string(), self.counted.load(Ordering::SeqCst)));
     }
-}
 
-impl Fault {
     /// Whether there were as many answers.
     pub(crate) fn has_hit(&self) -> bool {
         self.counted.load(Ordering::SeqCst) >= self.number

@@ -304,9 +304,10 @@ async fn a_session_of_the_old_version_holds_the_gate_on_postgres() {
     expect(&change.say(&["run", "--phase", "expand"]), 0, &[]);
     expect(&change.say(&["run", "--phase", "backfill"]), 0, &[]);
     change.approve();
+    let blank = ["approve", "--gate", "db_sessions", "--reason", "surely gone"];
+    expect(&change.say(&blank), 1, &["gate db_sessions is open: nothing has to be stood in for"]);
     let old = database::connect(&change.database.url, "order-service/v1 pod=a").await.unwrap();
     // Nobody can stand in for what is seen.
-    let blank = ["approve", "--gate", "db_sessions", "--reason", "surely gone"];
     expect(&change.say(&blank), 1, &["evidence to the contrary", "pending, 1 session of v1 is still connected"]);
     let new = database::connect(&change.database.url, "order-service/v2 pod=b").await.unwrap();
     // The approval of db_sessions does not help: this is evidence to the contrary.
