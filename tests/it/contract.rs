@@ -42,6 +42,34 @@ async fn an_old_version_that_comes_back_during_the_wait_for_a_lock_closes_the_ga
     assert_eq!(old.query(&both, &[]).await.unwrap(), [[paid(), paid()]], "nothing is lost or dropped");
 }
 
+/// Between the last look at the gates and the COMMIT there is all the time that the step takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_version_that_comes_back_during_the_step_undoes_it() {
+    let Some(database) = servers::postgres().await else { return };
+    let change = Change::rename(database, Dialect::Postgres, 10).await;
+    change.write("change.toml", CONSUMERS);
+    let slow = "ALTER TABLE orders ADD CONSTRAINT slow CHECK (pg_sleep(0.3) IS NOT NULL);\nCOMMIT;";
+    let contract = std::fs::read_to_string(change.path.join("contract.sql")).unwrap();
+    change.write("contract.sql", &contract.replace("COMMIT;", slow));
+    for phase in ["expand", "backfill"] {
+        expect(&change.say(&["run", "--phase", phase, "--force", "--reason", "a test"]), 0, &[]);
+    }
+    expect(&change.say(&["approve", "--reason", "v1 is gone"]), 0, &[]);
+
+    let mut new = database::connect(&change.database.url, "order-service/v2 pod=b").await.unwrap();
+    let mut command = change.command(&["run"]);
+    let run = std::thread::spawn(move || Said::from(command.output().unwrap()));
+    let at_it = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'ALTER%pg_sleep(0.3)%'";
+    while new.query(at_it, &[]).await.unwrap().is_empty() {
+        assert!(!run.is_finished(), "{}", run.join().unwrap().err);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut old = database::connect(&change.database.url, "order-service/v1 pod=a").await.unwrap();
+    expect(&run.join().unwrap(), 3, &["gate db_sessions: pass", "gate db_sessions: pending"]);
+    let write = "INSERT INTO orders (customer, old_status) VALUES ('late', 'paid') RETURNING new_status";
+    assert_eq!(old.query(write, &[]).await.unwrap(), [[Value::Text("paid".into())]], "nothing is dropped");
+}
+
 /// A step of several statements is all or nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_between_begin_and_commit_happens_together() {
