@@ -173,7 +173,10 @@ async fn slowly(change: &Change, lock_time: &str) {
     let slow = "CREATE FUNCTION slow(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS \
         $$ BEGIN PERFORM pg_sleep(0.01); RETURN value; END $$";
     change.session().await.execute(slow, &[]).await.unwrap();
-    change.write("change.toml", &format!("dialect = \"postgres\"\n[proof]\nlock-time = \"{lock_time}\"\n"));
+    // A run queues for its lock behind whoever is there for less than this; on a slow machine that may be a while.
+    let settings =
+        format!("dialect = \"postgres\"\n[ddl]\nlock-timeout = \"1m\"\n[proof]\nlock-time = \"{lock_time}\"\n");
+    change.write("change.toml", &settings);
     change.write("backfill.sql", "UPDATE orders SET new_status = slow(old_status) WHERE new_status IS NULL;");
 }
 
