@@ -14,7 +14,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sql::{Change, Clause, Column, ConstraintKind, Dialect, Index, Name, conditions};
+use crate::sql::{Change, Clause, Column, Constraint, ConstraintKind, Dialect, Index, Name, conditions};
 
 pub use object::{DataType, DataTypeKind, Sequence};
 pub use rebuild::{Loss, Rebuild};
@@ -61,6 +61,8 @@ pub struct Catalog {
     can_roll_back: bool,
     /// Columns that this migration added, also to tables that the history never told of; table's key and folded name.
     new_columns: BTreeSet<(Name, String)>,
+    /// The checks, by name, that the history puts on tables that it never told of.
+    foreign_checks: BTreeMap<Name, BTreeMap<String, Constraint>>,
 }
 
 impl Catalog {
@@ -87,6 +89,7 @@ impl Catalog {
             undo: None,
             can_roll_back: false,
             new_columns: BTreeSet::new(),
+            foreign_checks: BTreeMap::new(),
         }
     }
 
@@ -299,9 +302,8 @@ impl Catalog {
     /// A NOT NULL, or a validated CHECK that demands `column IS NOT NULL`, alone or joined to other conditions by AND: no
     /// row holds NULL, and none can be written.
     pub fn proves_not_null(&self, table: &Name, column: &str) -> bool {
-        let Some(known) = self.table(table) else { return false };
         let wanted = [format!("{column}isnotnull"), format!("not{column}isnull")];
-        let proved = known.constraints.values().any(|constraint| match &constraint.kind {
+        let proves = |constraint: &Constraint| match &constraint.kind {
             ConstraintKind::Check { expression } if !constraint.not_valid => {
                 conditions(expression, self.dialect).iter().any(|condition| {
                     let bare: String =
@@ -312,8 +314,14 @@ impl Catalog {
             ConstraintKind::NotNull { column: named } if !constraint.not_valid => self.same(named, column),
             ConstraintKind::PrimaryKey { columns } => columns.iter().any(|named| self.same(named, column)),
             _ => false,
-        });
-        proved || self.column(table, column).is_some_and(|column| column.not_null)
+        };
+        match self.table(table) {
+            Some(known) => {
+                known.constraints.values().any(|constraint| proves(&constraint.part))
+                    || self.column(table, column).is_some_and(|column| column.not_null)
+            }
+            None => self.foreign_checks.get(&self.key(table)).is_some_and(|checks| checks.values().any(proves)),
+        }
     }
 
     /// Whether two column names mean the same column.

@@ -8,7 +8,7 @@ impl Catalog {
     /// Replays a change of the inside of the table that is kept under `key`.
     pub(super) fn alter(&mut self, key: &Name, change: &Change) {
         // It is taken out meanwhile, so that the rest of the catalog can be asked and told.
-        let Some(mut table) = self.tables.remove(key) else { return };
+        let Some(mut table) = self.tables.remove(key) else { return self.alter_unknown(key, change) };
         match change {
             Change::AddColumn { column, .. } => self.add_column(key, &mut table, column),
             Change::DropColumn { column, cascade, .. } => self.drop_column(key, &mut table, column, *cascade),
@@ -59,6 +59,36 @@ impl Catalog {
             other => self.alter_column(key, &mut table, other),
         }
         self.tables.insert(key.clone(), table);
+    }
+
+    /// Of a table that the history did not make, the checks are kept: a validated one proves that a column holds no NULL.
+    fn alter_unknown(&mut self, key: &Name, change: &Change) {
+        match change {
+            Change::AddConstraint { constraint, .. } => {
+                if let (Some(name), ConstraintKind::Check { .. }) = (&constraint.name, &constraint.kind) {
+                    let name = self.fold(name);
+                    self.foreign_checks.entry(key.clone()).or_default().insert(name, constraint.clone());
+                }
+            }
+            Change::ValidateConstraint { name, .. } => {
+                let name = self.fold(name);
+                if let Some(check) = self.foreign_checks.get_mut(key).and_then(|checks| checks.get_mut(&name)) {
+                    check.not_valid = false;
+                }
+            }
+            Change::DropConstraint { name, .. } => {
+                let name = self.fold(name);
+                self.foreign_checks.get_mut(key).and_then(|checks| checks.remove(&name));
+            }
+            Change::DropColumn { column, .. } => {
+                if let Some(checks) = self.foreign_checks.get_mut(key) {
+                    checks.retain(|_, check| {
+                        !matches!(&check.kind, ConstraintKind::Check { expression } if mentions(expression, column))
+                    });
+                }
+            }
+            _ => {}
+        }
     }
 
     fn alter_column(&mut self, key: &Name, table: &mut Table, change: &Change) {

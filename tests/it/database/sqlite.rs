@@ -56,9 +56,9 @@ async fn finds_the_key() {
     assert_eq!(key(&mut session, "main.single").await, "id integer");
     assert_eq!(key(&mut session, "composite").await, "a int, b text");
     assert_eq!(key(&mut session, "Odd \"Name").await, "the key text");
-    assert_eq!(key(&mut session, "null_key").await, "rowid integer");
+    assert!(key(&mut session, "null_key").await.starts_with("rowid of schema version "));
     assert_eq!(key(&mut session, "uniques").await, "b text");
-    assert_eq!(key(&mut session, "keyless").await, "rowid integer");
+    assert!(key(&mut session, "keyless").await.starts_with("rowid of schema version "));
     assert_eq!(key(&mut session, "missing").await, "none");
 }
 

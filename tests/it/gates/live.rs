@@ -86,6 +86,7 @@ async fn users_of_a_real_mariadb_hold_the_gate() {
     let (_directory, path) =
         change("mysql", &format!("[[consumers]]\nname = \"a\"\nuser = \"{}{{version}}\"\n", &own[..1]));
     fs::write(path.join("expand.sql"), "CREATE TABLE u (id int PRIMARY KEY);").unwrap();
+    fs::write(path.join("contract.sql"), "DROP TABLE u;").unwrap();
     let renamed = path.with_file_name("other");
     fs::rename(&path, &renamed).unwrap();
     let told = run(&renamed, &database.url, "", "db_sessions");
